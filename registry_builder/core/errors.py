@@ -1,14 +1,14 @@
 """Everything that the builder refuses, as one tree.
 
-    Refusal                 what failed (message), a stable code, the place, the mend
-    ├── Misuse              the caller asked for something that makes no sense: exit 2
-    ├── Unfit               content that cannot be published as it is: exit 1
-    │   ├── BadArchive      a zip that the strict reader refuses
-    │   └── OverBudget      a file that one of its clients would refuse
-    └── Trouble             the world around us: exit 3
-        ├── Missing         a key, a revision or a name that is not there
-        ├── Busy            somebody else is writing
-        └── Foreign         the target, or a key in it, is not ours
+Refusal                 what failed (message), a stable code, the place, the mend
+├── Misuse              the caller asked for something that makes no sense: exit 2
+├── Unfit               content that cannot be published as it is: exit 1
+│   ├── BadArchive      a zip that the strict reader refuses
+│   └── OverBudget      a file that one of its clients would refuse
+└── Trouble             the world around us: exit 3
+    ├── Missing         a key, a revision or a name that is not there
+    ├── Busy            somebody else is writing
+    └── Foreign         the target, or a key in it, is not ours
 """
 
 from __future__ import annotations

@@ -79,7 +79,9 @@ def git_tree(files: Iterable[File]) -> str:
 def _tree_id(node: _Node) -> bytes:
     rows = [(name, name, mode, identity) for name, (mode, identity) in node.files.items()]
     rows += [(name + b"/", name, b"40000", _tree_id(child)) for name, child in node.folders.items()]
-    return _object_id(b"tree", b"".join(mode + b" " + name + b"\0" + identity for _, name, mode, identity in sorted(rows)))
+    return _object_id(
+        b"tree", b"".join(mode + b" " + name + b"\0" + identity for _, name, mode, identity in sorted(rows))
+    )
 
 
 def _object_id(kind: bytes, body: bytes) -> bytes:

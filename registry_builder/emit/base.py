@@ -1,0 +1,177 @@
+"""What all emitters share: the site they write for, the summary of one name, and how an emitter looks.
+
+An emitter is a module with `BUDGETS` and some of these pure functions:
+
+    derive(source: Source, site: Site) -> Derivation | None      a bundle made from an artifact, at mint
+    emit_skill(page: Page, site: Site) -> Iterator[Made]         keys of one name, from the ledger
+    emit_registry(summaries: Sequence[Summary], site: Site) -> Emission     keys that span names
+
+`Made` is (key, body). Bodies are bytes; the caller computes digests and decides where they go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from registry_builder.core.finding import Finding
+from registry_builder.core.folder import File
+from registry_builder.core.ledger import SERVED, Derived, Document
+from registry_builder.core.skill import Skill
+
+Made = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a client's limit allows for the keys that `pattern` (a regular expression) matches whole."""
+
+    pattern: str
+    bytes: int
+    why: str
+
+
+class Collection(Struct, frozen=True, kw_only=True):
+    """A collection as collections.toml has it; `members` are the names that are served, sorted."""
+
+    name: str
+    title: str
+    description: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What emitters know of the registry; the same for every commit unless settings or collections change.
+
+    `base_url` has no slash at its end. `retired` are the names of collections that are gone: their keys stay,
+    empty. `assets` maps a file name of `site/` to its immutable key.
+    """
+
+    name: str
+    title: str
+    description: str
+    base_url: str
+    owner: Mapping[str, str]
+    source_url: str | None
+    builder: str
+    collections: tuple[Collection, ...] = ()
+    retired: tuple[str, ...] = ()
+    assets: Mapping[str, str] = {}
+
+    def url(self, key: str) -> str:
+        """The absolute URL of `key`."""
+        return f"{self.base_url}/{quote(key, safe='/@:~!$&()*+,;=')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a version to be minted is made from: the skill, its number, its files."""
+
+    skill: Skill
+    version: int
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A bundle: what the row records of it, and the keys to write."""
+
+    record: Derived
+    objects: tuple[Made, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One name: its document, and the skill and files of its current row (none when nothing is served)."""
+
+    document: Document
+    skill: Skill | None
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """The keys that span names, and what had to be cut to keep a client's limit."""
+
+    entries: tuple[Made, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What spans of names need of one. `version` is the current row's, 0 when nothing is served."""
+
+    name: str
+    type: str
+    state: str
+    tree: str
+    path: str
+    newest: int
+    title: str
+    description: str
+    tags: tuple[str, ...] = ()
+    licence: str | None = None
+    author: str | None = None
+    homepage: str | None = None
+    manifest: bool = False
+    dependencies: tuple[str, ...] = ()
+    replacement: str | None = None
+    version: int = 0
+    label: str | None = None
+    time: str = ""
+    sha256: str = ""
+    size: int = 0
+    files: int = 0
+    bytes: int = 0
+    derived: Mapping[str, Derived] = {}
+
+
+def summarise(document: Document) -> Summary:
+    """The summary of `document`."""
+    row, newest = document.current, document.newest
+    return Summary(
+        name=document.name,
+        type=document.type,
+        state=document.state,
+        tree=newest.tree,
+        path=newest.path,
+        newest=newest.version,
+        title=document.title,
+        description=document.description,
+        tags=document.tags,
+        licence=document.licence,
+        author=document.author,
+        homepage=document.homepage,
+        manifest=document.manifest,
+        dependencies=document.dependencies,
+        replacement=document.replacement,
+        version=row.version if row else 0,
+        label=row.label if row else None,
+        time=row.time if row else "",
+        sha256=row.sha256 if row else "",
+        size=row.size if row else 0,
+        files=row.files if row else 0,
+        bytes=row.bytes if row else 0,
+        derived=row.derived if row else {},
+    )
+
+
+def listed(summaries: Sequence[Summary], *types: str) -> list[Summary]:
+    """Those of `summaries` that indexes name, of the types given, by name."""
+    return [item for item in summaries if item.version and item.state in SERVED and item.type in types]
+
+
+def semver(version: int) -> str:
+    """The form of a version for clients that demand semantic versions."""
+    return f"{version}.0.0"
+
+
+def cut(text: str, length: int) -> str:
+    """`text` cut at a word to at most `length` characters, with an ellipsis where something is missing."""
+    if len(text) <= length:
+        return text
+    head = text[: length - 1]
+    return (head.rsplit(None, 1)[0] if " " in head else head).rstrip() + "…"
