@@ -1,0 +1,81 @@
+"""docs/cli.md, rendered from the help of every command; `--check` compares instead of writing."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+PROGRAM = "skillpress"
+WIDTH = 100
+
+
+class Undocumented(Exception):  # noqa: N818 - named by what happened, as the project's own errors are
+    """A command or an option that has no help."""
+
+
+def render(group: click.Group, program: str = PROGRAM) -> str:
+    """The page: one section for the program and one for each command below it. Raises Undocumented."""
+    sections = list(_sections(group, _context(group, program, None)))
+    gaps = [gap for command, context in sections for gap in _gaps(command, context)]
+    if gaps:
+        raise Undocumented("\n".join(gaps))
+    head = "# Commands\n\nMade by `make docs` from the help of each command; `make check` compares.\n"
+    return head + "".join(_section(command, context) for command, context in sections)
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    return click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, color=False
+    )
+
+
+def _sections(
+    command: click.Command, context: click.Context
+) -> Iterator[tuple[click.Command, click.Context]]:
+    yield command, context
+    if not isinstance(command, click.Group):
+        return
+    for name in command.list_commands(context):
+        child = command.get_command(context, name)
+        if child is None:
+            raise Undocumented(f"{context.command_path} {name}: listed, but it cannot be loaded")
+        if not child.hidden:
+            yield from _sections(child, _context(child, name, context))
+
+
+def _gaps(command: click.Command, context: click.Context) -> Iterator[str]:
+    if not (command.help or "").strip():
+        yield f"{context.command_path}: no help"
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option) and not parameter.hidden and not parameter.help:
+            yield f"{context.command_path} {parameter.opts[0]}: no help"
+
+
+def _section(command: click.Command, context: click.Context) -> str:
+    help_text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    return f"\n## {context.command_path}\n\n```text\n{help_text.strip()}\n```\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with `--check` say how it differs."""
+    page = render(importlib.import_module("registry_builder.cli").main)
+    if arguments != ["--check"]:
+        PAGE.write_text(page, encoding="utf-8")
+        return 0
+    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    before, after = old.splitlines(keepends=True), page.splitlines(keepends=True)
+    difference = list(difflib.unified_diff(before, after, "docs/cli.md", "what the commands say"))
+    sys.stdout.writelines(difference)
+    if difference:
+        sys.stdout.write("docs/cli.md differs from the help of the commands: run `make docs`\n")
+    return 1 if difference else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,86 @@
+"""docs/cli.md says what the commands say, and a command without help does not get in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cli_reference
+import click
+import pytest
+
+from registry_builder.cli import main
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+
+
+class Lazy(click.Group):
+    """A group whose commands are loaded by name, as `skillpress` loads its own."""
+
+    def __init__(self, table: dict[str, click.Command | None], **settings: str) -> None:
+        super().__init__("tool", **settings)  # type: ignore[arg-type]
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self.table.get(cmd_name)
+
+
+def command(name: str, **settings: object) -> click.Command:
+    return click.Command(name, **settings)  # type: ignore[arg-type]
+
+
+def test_reference_equals_the_help_of_the_commands() -> None:
+    assert PAGE.read_text(encoding="utf-8") == cli_reference.render(main)
+
+
+def test_reference_has_one_section_for_every_command() -> None:
+    sections = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    commands = main.list_commands(click.Context(main))
+    assert [name for name in sections if name.count(" ") < 2] == [
+        "skillpress",
+        *(f"skillpress {name}" for name in commands),
+    ]
+
+
+def test_nested_commands_have_sections_and_hidden_ones_have_none() -> None:
+    inner = Lazy({"deep": command("deep", help="Go deep.")}, help="Things below.")
+    group = Lazy(
+        {"below": inner, "secret": command("secret", hidden=True), "top": command("top", help="Stay up.")},
+        help="A tool.",
+    )
+    page = cli_reference.render(group, "tool")
+    assert re.findall(r"^## (.+)$", page, re.MULTILINE) == [
+        "tool",
+        "tool below",
+        "tool below deep",
+        "tool top",
+    ]
+    assert "Go deep." in page
+
+
+@pytest.mark.parametrize(
+    ("table", "gap"),
+    [
+        ({"mute": command("mute")}, "tool mute: no help"),
+        ({"blank": command("blank", help="  ")}, "tool blank: no help"),
+        ({"gone": None}, "tool gone: listed, but it cannot be loaded"),
+        (
+            {"terse": command("terse", help="Be terse.", params=[click.Option(["--odd"])])},
+            "tool terse --odd: no help",
+        ),
+        ({"below": Lazy({"mute": command("mute")}, help="Things below.")}, "tool below mute: no help"),
+    ],
+)
+def test_undocumented_command_is_refused(table: dict[str, click.Command | None], gap: str) -> None:
+    with pytest.raises(cli_reference.Undocumented, match=f"^{gap}$"):
+        cli_reference.render(Lazy(table, help="A tool."), "tool")
+
+
+def test_reference_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Lazy({"long": command("long", help="word " * 60)}, help="A tool.")
+    wide = cli_reference.render(group, "tool")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert cli_reference.render(group, "tool") == wide
