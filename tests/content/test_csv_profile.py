@@ -140,11 +140,12 @@ def test_cleaning_changes_what_was_named_and_reports_it(run, tmp_path):
 
 
 MEND = "mend it, or pass --ragged drop (or pad, for short rows)"
+YEARLESS = "--date takes COLUMN=PATTERN with a year, such as when=%d/%m/%Y, not 'a=%d'"
 REFUSALS = [
     ("a,b\n1\n", [], f"line 2: a row of width 1 under a header of width 2; {MEND}"),
     ("a,b\n1,2,3\n", ["--ragged", "pad"], f"line 2: a row of width 3 under a header of width 2; {MEND}"),
     ("a,b\n31/02/2025,1\n", ["--date", "a=%d/%m/%Y"], "line 2: a '31/02/2025' is not a date like %d/%m/%Y"),
-    ("a,b\n1,2\n", ["--date", "a=%d"], "--date takes COLUMN=PATTERN with a year, such as when=%d/%m/%Y, not 'a=%d'"),
+    ("a,b\n1,2\n", ["--date", "a=%d"], YEARLESS),
     ("a,b\n1.5,2\n", ["--decimal-comma", "a"], "line 2: a '1.5' is not a number with a decimal comma"),
     ("a,b\n1,2\n", ["--decimal-comma", "c"], "the header has 0 columns named 'c'; it has: a, b"),
     ("a;b\n1;2\n", [], "the header is a single cell with ';' in it; pass --delimiter for the input's own"),
