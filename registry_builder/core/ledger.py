@@ -15,7 +15,10 @@ SERVED = (ACTIVE, DEPRECATED)
 
 
 class Derived(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A bundle made from an artifact: the profile it was made with, its digests, its size in bytes."""
+    """A bundle made from an artifact: the profile it was made with, its digests, its size in bytes.
+
+    `clients` and `dependencies` are what an index has to repeat of the bundle's own metadata.
+    """
 
     profile: int
     sha256: str
@@ -23,6 +26,8 @@ class Derived(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sha512: str | None = None
     sha1: str | None = None
     metadata: str | None = None
+    clients: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
 
 
 class Row(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ An emitter is a module with `BUDGETS` and some of these pure functions:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -48,7 +48,8 @@ class Site:
     """What emitters know of the registry; the same for every commit unless settings or collections change.
 
     `base_url` has no slash at its end. `retired` are the names of collections that are gone: their keys stay,
-    empty. `assets` maps a file name of `site/` to its immutable key.
+    empty. `assets` maps a file name of `site/` to its immutable key, `templates` the name of a
+    template to its source.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Site:
     builder: str
     collections: tuple[Collection, ...] = ()
     retired: tuple[str, ...] = ()
-    assets: Mapping[str, str] = {}
+    assets: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
 
     def url(self, key: str) -> str:
         """The absolute URL of `key`."""
