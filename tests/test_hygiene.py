@@ -1,4 +1,4 @@
-"""What is committed names no package registry and no path of one machine; the locks cover what is declared."""
+"""What is committed names no package registry and no machine's path; the locks cover what is declared."""
 
 from __future__ import annotations
 
