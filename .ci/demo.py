@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
 import zipfile
@@ -73,15 +74,14 @@ def _run(folder: Path) -> None:
     ]
     if subprocess.run(build, check=False).returncode:
         raise Failed("the build failed; its message is above")
-    with serving(folder, port, base):
+    with serving(folder, port, base) as server:
         proof = prove(base)
         _say(f"Fetched {proof.url}\n  sha256 {proof.sha256}: as the index says")
         _say(f"  {proof.files} files: byte for byte what Git has in content/skills/{proof.name}\n")
-        if os.environ.get("DEMO_ONCE", "") not in {"", "0"}:
-            return
         _say(instructions(base, proof))
-        while True:
-            signal.pause()
+        if os.environ.get("DEMO_ONCE", "") in {"", "0"}:
+            _say("Ctrl-C ends the demo.")
+            raise Failed(f"`skillpress serve` ended with status {server.wait()}")
 
 
 def free_port(first: int) -> int:
@@ -98,14 +98,14 @@ def free_port(first: int) -> int:
 
 
 @contextmanager
-def serving(folder: Path, port: int, base: str) -> Iterator[None]:
+def serving(folder: Path, port: int, base: str) -> Iterator[subprocess.Popen[bytes]]:
     """`skillpress serve` on `port`, answering; stopped at the end."""
     command: list[str | Path] = [SKILLPRESS, "serve", folder, "--port", str(port)]
     # Of its own session, so that Ctrl-C reaches this program only and the server is stopped in order.
     with subprocess.Popen(command, start_new_session=True) as server:
         try:
             _wait_for(server, f"{base}/release.json")
-            yield
+            yield server
         finally:
             server.terminate()
 
@@ -168,32 +168,40 @@ def _git(*arguments: str) -> bytes:
 
 def instructions(base: str, proof: Proof) -> str:
     """What to type into each client. On plain http Claude Code installs through its npm source only."""
-    name = proof.name
     market = json.loads(fetch(f"{base}/marketplace-npm.json"))
-    plugin = next((entry for entry in market["plugins"] if entry["name"] == name), market["plugins"][0])
-    lines = {
-        "A browser": [f"{base}/"],
+    plugin = next(entry for entry in market["plugins"] if entry["name"] == proof.name)
+    package, registry = plugin["source"]["package"], plugin["source"]["registry"]
+    file = proof.url.rsplit("/", 1)[1]
+    typed = {
         "Claude Code": [
-            f"export NPM_CONFIG_REGISTRY={plugin['source']['registry']}",
+            f"export NPM_CONFIG_REGISTRY={registry}",
             f"claude plugin marketplace add {base}/marketplace-npm.json",
-            f"claude plugin install {plugin['name']}@{market['name']}",
+            f"claude plugin install {proof.name}@{market['name']}",
+            f"# over https: claude plugin install {proof.name} --marketplace URL/marketplace.json",
         ],
-        "skills": [f"npx skills add {base}/s/{name}"],
-        "npm": [f"npm pack {plugin['source']['package']} --registry {plugin['source']['registry']}"],
-        "sx, with this profile in config.json in a folder that SX_CONFIG_DIR names": [
-            json.dumps({"type": "sleuth", "serverUrl": f"{base}/sx/COLLECTION", "authToken": "any"}),
-            "sx install",
-        ],
-        "curl": [
-            f"curl -fsSO {proof.url}",
-            f"echo '{proof.sha256}  {proof.url.rsplit('/', 1)[1]}' | sha256sum -c",
-        ],
+        "skills": [f"npx skills add {base}/s/{proof.name}"],
+        "npm": [f"npm pack {package} --registry {registry}"],
+        "sx": _sx(base),
+        "curl": [f"curl -fsSO {proof.url}", f"echo '{proof.sha256}  {file}' | sha256sum -c"],
+        "A browser": [f"{base}/"],
     }
-    text = "".join(
-        f"{client}\n" + "".join(f"  {line}\n" for line in typed) for client, typed in lines.items()
+    return "\n".join(
+        client + "".join(f"\n  {line}" for line in lines) + "\n" for client, lines in typed.items() if lines
     )
-    https = f"Over https, `claude plugin install {name} --marketplace URL/marketplace.json` is enough."
-    return f"{text}\n{https}\nCtrl-C ends the demo."
+
+
+def _sx(base: str) -> list[str]:
+    """sx installs all of one collection, so there is nothing to type without one."""
+    path = ROOT / "content" / "collections.toml"
+    collections = sorted(tomllib.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
+    if not collections:
+        return []
+    profile = {"type": "sleuth", "serverUrl": f"{base}/sx/{collections[0]}", "authToken": "any"}
+    return [
+        "mkdir -pm 700 sx-demo",
+        f"echo '{json.dumps(profile)}' > sx-demo/config.json",
+        'SX_CONFIG_DIR="$PWD/sx-demo" sx install',
+    ]
 
 
 def _say(text: str) -> None:
