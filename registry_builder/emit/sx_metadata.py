@@ -1,0 +1,246 @@
+"""The metadata.toml of an sx bundle: generated, with what only the author can say out of the folder's own.
+
+Kept of the folder's own: the section of its type, `dependencies`, `clients` and `[custom]`.
+Source: sx metadata/metadata.go and metadata/validation.go; one that breaks their rules cannot be installed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+import tomli_w
+from msgspec import Meta, Struct
+
+from registry_builder.core.errors import Unfit
+from registry_builder.core.shown import shown
+from registry_builder.emit.base import Source
+
+PATH = "metadata.toml"
+TYPES = {
+    "skill": "skill",
+    "agent": "agent",
+    "command": "command",
+    "rule": "rule",
+    "hook": "hook",
+    "mcp": "mcp",
+    "plugin": "claude-code-plugin",
+}
+"""Our type of a folder → the type as sx spells it."""
+
+_PROMPTS = {"skill": "SKILL.md", "agent": "AGENT.md", "command": "COMMAND.md", "rule": "RULE.md"}
+_MANIFEST = ".claude-plugin/plugin.json"
+_INT64 = 1 << 63
+_DEPTH = 64
+
+T = TypeVar("T")
+
+_Client = Literal[
+    "claude-code", "cline", "codex", "cursor", "gemini", "github-copilot", "kiro", "openclaw", "opencode"
+]
+_Event = Literal[
+    "session-start",
+    "session-end",
+    "pre-tool-use",
+    "post-tool-use",
+    "post-tool-use-failure",
+    "user-prompt-submit",
+    "stop",
+    "subagent-start",
+    "subagent-stop",
+    "pre-compact",
+]
+_Dependency = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+[><=~!,.0-9\s]*\Z")]
+_Count = Annotated[int, Meta(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The file, and what a lock copies out of it: client ids, and the names that it depends on."""
+
+    body: bytes
+    clients: tuple[str, ...]
+    dependencies: tuple[str, ...]
+
+
+class _Asset(Struct, frozen=True):
+    dependencies: tuple[_Dependency, ...] = ()
+    clients: tuple[_Client, ...] = ()
+
+
+class _Prompt(Struct, frozen=True, rename="kebab"):
+    prompt_file: str = ""
+    title: str = ""
+    description: str = ""
+    globs: tuple[str, ...] = ()
+
+
+class _Hook(Struct, frozen=True, rename="kebab"):
+    event: _Event
+    script_file: str = ""
+    command: str = ""
+    matcher: str = ""
+    args: tuple[str, ...] = ()
+    timeout: _Count = 0
+
+
+class _Mcp(Struct, frozen=True):
+    transport: Literal["", "stdio", "sse", "http"] = ""
+    command: str = ""
+    args: tuple[str, ...] = ()
+    url: str = ""
+    env: Mapping[str, str] = {}
+    timeout: _Count = 0
+
+
+class _Plugin(Struct, frozen=True, rename="kebab"):
+    manifest_file: str = ""
+    marketplace: str = ""
+    source: str = ""
+    auto_enable: bool = True
+
+
+def make(source: Source) -> Metadata:
+    """The metadata of `source`. Raises Unfit when the folder's own breaks a rule of sx."""
+    kind, place = source.skill.type, f"{source.skill.name}/{PATH}"
+    own = _own(source, place)
+    asset = _convert(_table(own, "asset", place) or _table(own, "artifact", place), _Asset, place, "asset")
+    section = _section(kind, _table(own, TYPES[kind], place), {file.path for file in source.files}, place)
+    document: dict[str, object] = {"metadata-version": "1.0", "asset": _generated(source) | _lists(asset)}
+    if section:
+        document[TYPES[kind]] = section
+    if custom := _table(own, "custom", place):
+        document["custom"] = custom
+    names = (re.split(r"[^A-Za-z0-9_-]", item, maxsplit=1)[0] for item in asset.dependencies)
+    return Metadata(_render(document, place), asset.clients, tuple(dict.fromkeys(names)))
+
+
+def _own(source: Source, place: str) -> Mapping[str, object]:
+    """The folder's own metadata, empty when it has none."""
+    found = [file for file in source.files if file.path.partition("/")[0].casefold() == PATH]
+    if not found:
+        return {}
+    if [file.path for file in found] != [PATH]:
+        raise Unfit(
+            "metadata-collision",
+            f"{found[0].path} stands in the way of {PATH}, which sx needs",
+            place=place,
+            mend=f"keep one file at the root, spelled {PATH}",
+        )
+    try:
+        return tomllib.loads(found[0].data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise _unfit("metadata-toml", f"this is not TOML: {shown(str(error))}", place) from error
+
+
+def _generated(source: Source) -> dict[str, object]:
+    skill = source.skill
+    asset: dict[str, object] = {
+        "name": skill.name,
+        "version": str(source.version),
+        "type": TYPES[skill.type],
+        "description": skill.description,
+        "license": skill.licence,
+        "authors": [skill.author] if skill.author else [],
+        "keywords": list(skill.tags),
+        "homepage": skill.homepage,
+    }
+    return {key: value for key, value in asset.items() if value}
+
+
+def _lists(asset: _Asset) -> dict[str, object]:
+    lists = {"dependencies": list(asset.dependencies), "clients": list(asset.clients)}
+    return {key: value for key, value in lists.items() if value}
+
+
+def _section(kind: str, own: Mapping[str, object], paths: set[str], place: str) -> Mapping[str, object]:
+    """The section of the type, as its author wrote it where that can be installed."""
+    if kind in _PROMPTS:
+        wanted = _convert(own, _Prompt, place, TYPES[kind]).prompt_file
+        return {**own, "prompt-file": _prompt_file(kind, wanted, paths, place)}
+    needed: str
+    if kind == "hook":
+        needed = _hook(_convert(own, _Hook, place, "hook"), place)
+    elif kind == "mcp":
+        needed = _mcp(_convert(own, _Mcp, place, "mcp"), place)
+    else:
+        needed = _plugin(_convert(own, _Plugin, place, TYPES[kind]), place)
+    if needed and needed not in paths:
+        raise _unfit("metadata-file", f"{needed!r} is not in the folder", place)
+    return own
+
+
+def _prompt_file(kind: str, wanted: str, paths: set[str], place: str) -> str:
+    """The file the author names; when it is not there, the one that the type always has."""
+    for path in (wanted, _PROMPTS[kind], "SKILL.md"):
+        if path in paths:
+            return path
+    raise _unfit("metadata-file", f"there is no {wanted or _PROMPTS[kind]!r} to give as prompt-file", place)
+
+
+def _hook(hook: _Hook, place: str) -> str:
+    if bool(hook.script_file) == bool(hook.command):
+        raise _unfit("metadata-section", "[hook] needs exactly one of script-file and command", place)
+    return hook.script_file
+
+
+def _mcp(mcp: _Mcp, place: str) -> str:
+    if mcp.transport in {"", "stdio"}:
+        wrong = not (mcp.command and mcp.args) or bool(mcp.url)
+        rule = "stdio needs command and args that are not empty, and no url"
+    else:
+        wrong = not mcp.url or bool(mcp.command or mcp.args)
+        rule = f"{mcp.transport} needs url, and neither command nor args"
+    if wrong:
+        raise _unfit("metadata-section", f"[mcp] with transport {rule}", place)
+    return ""
+
+
+def _plugin(plugin: _Plugin, place: str) -> str:
+    if plugin.source != "marketplace":
+        return plugin.manifest_file or _MANIFEST
+    if not plugin.marketplace:
+        raise _unfit("metadata-section", 'source = "marketplace" needs marketplace', place)
+    return ""
+
+
+def _table(own: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
+    value = own.get(key, {})
+    if not isinstance(value, dict):
+        raise _unfit("metadata-section", f"{key} has to be a table", place)
+    return value
+
+
+def _convert(value: Mapping[str, object], form: type[T], place: str, section: str) -> T:
+    try:
+        return msgspec.convert(value, form)
+    except msgspec.ValidationError as error:
+        raise _unfit("metadata-section", f"[{section}]: {shown(str(error))}", place) from error
+
+
+def _render(document: Mapping[str, object], place: str) -> bytes:
+    for depth, value in _walk(document):
+        if depth > _DEPTH:
+            raise _unfit("metadata-toml", f"it is nested more than {_DEPTH} deep", place)
+        if isinstance(value, int) and not -_INT64 <= value < _INT64:
+            raise _unfit("metadata-section", "a number does not fit into 64 bits", place)
+    return tomli_w.dumps(document).encode("utf-8", "replace")
+
+
+def _walk(document: Mapping[str, object]) -> Iterator[tuple[int, object]]:
+    """Every value in `document`, with its depth."""
+    left: list[tuple[int, object]] = [(0, document)]
+    while left:
+        depth, value = left.pop()
+        yield depth, value
+        if isinstance(value, dict | list):
+            inner = value.values() if isinstance(value, dict) else value
+            left += [(depth + 1, item) for item in inner]
+
+
+def _unfit(code: str, message: str, place: str) -> Unfit:
+    return Unfit(code, message, place=place, mend="correct it, or remove it and let it be generated")
