@@ -1,1 +1,1 @@
-"""The API beside the bucket: reads what the builder wrote, and keeps a private store of its own."""
+"""The server side: a built folder over HTTP, and the API beside it."""
