@@ -11,13 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ALWAYS_THERE = ("bash", "cat", "dirname", "id", "uname")
-NEITHER_VENV = f"""#!{sys.executable}
-import sys
-if "ensurepip" in " ".join(sys.argv):
-    sys.exit(1)
-exec(sys.argv[2])
+NEITHER_VENV = f"""#!/bin/sh
+case "$*" in *ensurepip*) exit 1 ;; esac
+exec "{sys.executable}" "$@"
 """
-TOO_OLD = f"#!{sys.executable}\nraise SystemExit(1)\n"
+TOO_OLD = "#!/bin/sh\nexit 1\n"
 
 
 def run_setup(folder: Path, part: str, programs: dict[str, str]) -> subprocess.CompletedProcess[str]:
