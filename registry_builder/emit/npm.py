@@ -30,7 +30,7 @@ from registry_builder.emit.base import (
     semver,
     summarise,
 )
-from registry_builder.emit.catalogue import BYTES, TYPES, Catalogue, Plugin, about, frame, is_web, write
+from registry_builder.emit.catalogue import BYTES, TYPES, Catalogue, Plugin, about, frame, write
 
 BUDGETS = (Budget(r"marketplace-npm\.json", BYTES, "Claude Code stops reading a catalogue at 5 MiB"),)
 PROFILE = 1
@@ -97,13 +97,18 @@ def _package(name: str, site: Site) -> str:
 
 
 def _manifest(source: Source, site: Site) -> bytes:
-    """package.json: the folder's own when it has a readable one, but for what would run on install."""
+    """package.json: the folder's own when it has a readable one, but for what would run on install.
+
+    Values go in as they are: a check that another Python decides otherwise would change the bytes.
+    """
     skill = source.skill
-    given = {"description": skill.description, "license": skill.licence, "keywords": list(skill.tags)}
-    if skill.author:
-        given["author"] = skill.author
-    if is_web(skill.homepage):
-        given["homepage"] = skill.homepage
+    given = {
+        "description": skill.description,
+        "license": skill.licence,
+        "keywords": skill.tags,
+        "author": skill.author,
+        "homepage": skill.homepage,
+    }
     own = _own_manifest(source.files)
     found = {**{key: value for key, value in given.items() if value}, **own}
     found |= {"name": _package(skill.name, site), "version": semver(source.version)}
