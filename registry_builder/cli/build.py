@@ -1,0 +1,196 @@
+"""`skillpress build`: compile a commit into a folder, which is a publish onto the filesystem store."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from registry_builder import build as pipeline
+from registry_builder import publish
+from registry_builder.cli import findings as shown
+from registry_builder.cli.options import (
+    Progress,
+    content_option,
+    echo_json,
+    finding_row,
+    json_option,
+    opened,
+    preset_option,
+)
+from registry_builder.core.finding import Finding
+from registry_builder.core.tree import Pointer
+from registry_builder.previous import Previous
+from registry_builder.release import Release
+from registry_builder.settings import DEFAULT_BASE_URL, Flags, Settings
+from registry_builder.source import Commit, Source
+from registry_builder.spool import Spool
+from registry_builder.store.filesystem import FilesystemStore
+from registry_builder.templates import load_templates
+
+
+@click.command()
+@content_option
+@click.option(
+    "--to", "target", required=True, type=click.Path(path_type=Path), help="The folder to build into."
+)
+@click.option("--rev", default="HEAD", show_default=True, help="The commit to build.")
+@click.option("--base-url", help="Where the folder will be served; every link starts with it.")
+@click.option("--name", help="The registry's name: marketplace and npm scope.")
+@preset_option
+@click.option("--emit", metavar="LIST", help="Emitters or groups, separated by commas: core, claude, npm …")
+@click.option("--skip-invalid", is_flag=True, help="Leave what has errors at its last version and list it.")
+@json_option
+def build(
+    content: Path,
+    target: Path,
+    rev: str,
+    base_url: str | None,
+    name: str | None,
+    preset: str | None,
+    emit: str | None,
+    skip_invalid: bool,
+    as_json: bool,
+) -> int:
+    """Compile a commit into a folder that any static web server can serve.
+
+    Only what changed is written; a build that was killed is finished by the next one. A folder that is not
+    empty and holds no release is not touched.
+    """
+    flags = Flags(
+        base_url=base_url,
+        name=name,
+        preset=preset,
+        emit=tuple(part.strip() for part in emit.split(",") if part.strip()) if emit is not None else None,
+        skip_invalid=skip_invalid,
+    )
+    started = monotonic()
+    with opened(content, rev, flags) as (source, commit, settings):
+        return Run(source, commit, settings, target, as_json, started).run()
+
+
+class Run:
+    """One call of `build`."""
+
+    def __init__(
+        self, source: Source, commit: Commit, settings: Settings, target: Path, as_json: bool, started: float
+    ) -> None:
+        self.source = source
+        self.commit = commit
+        self.settings = settings
+        self.target = target
+        self.as_json = as_json
+        self.started = started
+
+    def run(self) -> int:
+        progress = Progress()
+        with FilesystemStore(self.target) as store, Spool() as spool:
+            previous = Previous(store)
+            if publish.is_noop(previous, self.commit.id, self.settings) and previous.pointer:
+                return self._say_noop(previous.pointer)
+            build = pipeline.Build(
+                self.source, self.commit, self.settings, previous, spool, load_templates(), progress.tick
+            )
+            try:
+                release = build.run()
+                plan = publish.plan(release, previous)
+                publisher = publish.Publisher(
+                    store, spool, previous, self.settings, _who(), lambda: datetime.now(UTC), progress.tick
+                )
+                published = publisher.apply(release, plan)
+            except pipeline.Refused as error:
+                progress.end()
+                return self._say_refused(error)
+            finally:
+                progress.end()
+        return self._say(release, published)
+
+    def _say_noop(self, pointer: Pointer) -> int:
+        if self.as_json:
+            echo_json(self._counts(pointer, minted=0, objects=0))
+        else:
+            click.echo(f"{self.target} already holds {self.commit.id[:12]} (generation {pointer.generation})")
+        return 0
+
+    def _say_refused(self, error: pipeline.Refused) -> int:
+        if self.as_json:
+            rows = [finding_row(finding) for finding in error.findings]
+            echo_json({"error": {"code": error.code, "message": error.message}, "findings": rows})
+        else:
+            shown.show(error.findings)
+            click.echo(f"error: {error}; nothing was written", err=True)
+        return error.exit_code
+
+    def _say(self, release: Release, published: publish.Published) -> int:
+        skipped = _skipped(release)
+        if self.as_json:
+            counts = self._counts(published.pointer, minted=len(release.minted), objects=published.written)
+            rows = [
+                {"name": name, "findings": [finding_row(item) for item in found]} for name, found in skipped
+            ]
+            echo_json(
+                {
+                    **counts,
+                    "minted_versions": release.minted,
+                    "removed": release.removed,
+                    "skipped": rows,
+                    "healed": published.healed,
+                    "findings": [finding_row(finding) for finding in release.findings],
+                    "notes": release.notes,
+                }
+            )
+            return 0
+        self._say_findings(release, skipped)
+        for key in published.healed:
+            click.echo(f"warning: {key} held other bytes and was restored", err=True)
+        click.echo(
+            f"{self.settings.name}: generation {published.pointer.generation} of {self.commit.id[:12]} in "
+            f"{self.target}: {shown.count(release.skills, 'skill')}, "
+            f"{shown.count(len(release.minted), 'version')} minted, "
+            f"{shown.count(published.written, 'object')} written, {monotonic() - self.started:.1f} s"
+        )
+        if self.settings.base_url == DEFAULT_BASE_URL:
+            click.echo(
+                f"links point at {DEFAULT_BASE_URL}; --base-url says where it will be served", err=True
+            )
+        return 0
+
+    def _say_findings(self, release: Release, skipped: Sequence[tuple[str, list[Finding]]]) -> None:
+        if skipped:
+            shown.show([finding for _, found in skipped for finding in found])
+            click.echo(f"{shown.count(len(skipped), 'name')} left at the last good version", err=True)
+        for note in release.notes:
+            click.echo(f"note: {shown.printable(note)}", err=True)
+        hidden = sum(finding.level != "error" for finding in release.findings)
+        if hidden:
+            click.echo(f"{shown.count(hidden, 'warning')}; skillpress check shows them", err=True)
+        if not release.skills:
+            click.echo("the registry is empty: there is no skills/<name>/SKILL.md at this commit", err=True)
+
+    def _counts(self, pointer: Pointer, *, minted: int, objects: int) -> dict[str, object]:
+        return {
+            "generation": pointer.generation,
+            "commit": pointer.commit,
+            "root": pointer.root,
+            "skills": pointer.skills,
+            "versions": pointer.versions,
+            "minted": minted,
+            "objects": objects,
+            "skipped": [],
+            "seconds": round(monotonic() - self.started, 3),
+        }
+
+
+def _skipped(release: Release) -> list[tuple[str, list[Finding]]]:
+    errors = [finding for finding in release.findings if finding.level == "error"]
+    names = sorted({finding.name for finding in errors} | set(release.refused))
+    return [(name, [finding for finding in errors if finding.name == name]) for name in names]
+
+
+def _who() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

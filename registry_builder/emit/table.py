@@ -1,0 +1,74 @@
+"""The one table of emitters, and the groups in which they can be switched on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+
+from registry_builder.core.key import download_key
+from registry_builder.core.ledger import Row
+from registry_builder.emit import claude, html, json_api, npm, sx, well_known
+from registry_builder.emit.base import Budget, Derivation, Emission, Made, Page, Site, Source, Summary
+
+EMITTERS: Mapping[str, ModuleType] = {
+    "json_api": json_api,
+    "claude": claude,
+    "npm": npm,
+    "well_known": well_known,
+    "sx": sx,
+    "html": html,
+}
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "core": ("json_api", "claude", "npm", "well_known", "sx", "html"),
+    "extras": (),
+}
+
+
+def choose(wanted: Sequence[str]) -> tuple[str, ...]:
+    """The emitters that groups and names stand for, in the table's order. Raises KeyError."""
+    chosen: set[str] = set()
+    for name in wanted:
+        if name not in GROUPS and name not in EMITTERS:
+            raise KeyError(name)
+        chosen.update(GROUPS.get(name, (name,)))
+    return tuple(name for name in EMITTERS if name in chosen)
+
+
+def derive(names: Sequence[str], source: Source, site: Site) -> Iterator[tuple[str, Derivation]]:
+    """Emitter → the bundle that it makes of a version to be minted."""
+    for name in names:
+        made: Derivation | None = EMITTERS[name].derive(source, site) if _has(name, "derive") else None
+        if made is not None:
+            yield name, made
+
+
+def emit_skill(names: Sequence[str], page: Page, site: Site) -> Iterator[Made]:
+    """The keys of one name, of all emitters in `names`."""
+    for name in names:
+        if _has(name, "emit_skill"):
+            yield from EMITTERS[name].emit_skill(page, site)
+
+
+def emit_registry(names: Sequence[str], summaries: Sequence[Summary], site: Site) -> Iterator[Emission]:
+    """The keys that span names, an emission for each emitter in `names`."""
+    for name in names:
+        if _has(name, "emit_registry"):
+            yield EMITTERS[name].emit_registry(summaries, site)
+
+
+def budgets(names: Sequence[str]) -> tuple[Budget, ...]:
+    """Every limit that holds for what the emitters in `names` make."""
+    return tuple(budget for name in names for budget in getattr(EMITTERS[name], "BUDGETS", ()))
+
+
+def object_keys(names: Sequence[str], name: str, row: Row) -> list[str]:
+    """The keys that `row` pins for ever, its artifact first; those of emitters that are off left out."""
+    keys = [download_key(name, row.sha256)]
+    for emitter in names:
+        if _has(emitter, "row_keys"):
+            keys += EMITTERS[emitter].row_keys(name, row)
+    return keys
+
+
+def _has(name: str, function: str) -> bool:
+    return hasattr(EMITTERS[name], function)

@@ -1,0 +1,159 @@
+"""The release that a bucket holds now, read node by node through its digest tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from registry_builder.core.errors import Foreign, Missing
+from registry_builder.core.key import digest, node_key
+from registry_builder.core.ledger import Document, decode_document
+from registry_builder.core.tree import (
+    Bin,
+    NamePins,
+    Pin,
+    Pointer,
+    Root,
+    SpanNode,
+    all_pins,
+    bin_of,
+    decode_pointer,
+)
+from registry_builder.emit.base import Summary
+from registry_builder.store.base import Reader
+
+POINTER_KEY = "release.json"
+T = TypeVar("T")
+
+
+class Noted(Struct, frozen=True, array_like=True):
+    """A summary, and the memo of what its keys were made from."""
+
+    memo: str
+    summary: Summary
+
+
+class SummaryNode(Struct, frozen=True, kw_only=True):
+    """The summaries of the names in one bin."""
+
+    schema: int = 1
+    names: Mapping[str, Noted]
+
+
+class View:
+    """One root of a bucket and what hangs from it; nodes are read when asked for, each checked by digest."""
+
+    def __init__(self, reader: Reader, root: str | None) -> None:
+        self.reader = reader
+        self._bins: dict[str, Bin] = {}
+        self.root_sha256 = root
+        self.root = self._node(root, Root) if root else Root()
+
+    def _node(self, sha256: str, form: type[T]) -> T:
+        try:
+            return msgspec.json.decode(self._body(sha256), type=form)
+        except msgspec.MsgspecError as error:
+            raise Foreign("bad-node", f"not a node: {error}", place=node_key(sha256)) from error
+
+    @cached_property
+    def noted(self) -> dict[str, Noted]:
+        """Name → summary and memo, of every name."""
+        found: dict[str, Noted] = {}
+        for sha256 in self.root.summaries.values():
+            found.update(self._node(sha256, SummaryNode).names)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def span(self) -> SpanNode | None:
+        """The keys that span names."""
+        return self._node(self.root.span, SpanNode) if self.root.span else None
+
+    def bin(self, label: str) -> Bin:
+        """The bin called `label`, empty when there is none."""
+        if label not in self._bins:
+            sha256 = self.root.bins.get(label)
+            self._bins[label] = self._node(sha256, Bin) if sha256 else Bin(names={})
+        return self._bins[label]
+
+    def pins(self, name: str) -> NamePins | None:
+        """What the release pins for `name`."""
+        return self.bin(bin_of(name)).names.get(name)
+
+    def document(self, name: str) -> Document | None:
+        """The ledger document of `name`."""
+        pins = self.pins(name)
+        return decode_document(self._body(pins.document)) if pins else None
+
+    def every_pin(self) -> dict[str, Pin]:
+        """Key → pin of the whole release but the nodes of its tree."""
+        return all_pins((self.bin(label) for label in self.root.bins), self.span)
+
+    def changed_since(self, older: View) -> Iterator[str]:
+        """The names whose pins differ from those in `older`."""
+        for label in sorted({*self.root.bins, *older.root.bins}):
+            if self.root.bins.get(label) != older.root.bins.get(label):
+                mine, theirs = self.bin(label).names, older.bin(label).names
+                yield from sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
+
+    def _body(self, sha256: str) -> bytes:
+        body = self.reader.get(node_key(sha256))
+        if digest(body) != sha256:
+            raise Foreign(
+                "bad-node",
+                "its bytes do not have the digest in its name",
+                place=node_key(sha256),
+                mend="restore it from a back-up, or build into a new folder",
+            )
+        return body
+
+
+def read_pointer(reader: Reader) -> Pointer | None:
+    """What release.json says, None when there is none. Raises Foreign when it is not ours."""
+    try:
+        return decode_pointer(reader.get(POINTER_KEY))
+    except Missing:
+        return None
+    except msgspec.MsgspecError as error:
+        raise Foreign(
+            "bad-pointer",
+            f"not a release of skillpress: {error}",
+            place=POINTER_KEY,
+            mend="choose another target",
+        ) from error
+
+
+class Previous:
+    """What a bucket holds before a build: its pointer, the view to build on, and what to finish.
+
+    After a publisher died, the pointer is open. If the digest tree that it was writing is whole, its
+    versions may have been seen, so the build goes on from there; else nothing but unnamed objects was
+    written, and the build goes on from the release before it.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.pointer = read_pointer(reader)
+        self.unfinished: View | None = None
+        self.view = View(reader, self.pointer.readable_root if self.pointer else None)
+        self.base = self.view
+        if self.pointer and not self.pointer.complete:
+            self.unfinished = self._whole(self.pointer.root)
+            self.base = self.unfinished or self.view
+
+    def _whole(self, root: str) -> View | None:
+        try:
+            view = View(self.reader, root)
+            for name in view.changed_since(self.view):
+                view.document(name)
+            _ = view.noted, view.span
+        except (Missing, Foreign):
+            return None
+        return view
+
+    def to_finish(self) -> frozenset[str]:
+        """The names that an unfinished generation may have written in part."""
+        return frozenset(self.unfinished.changed_since(self.view)) if self.unfinished else frozenset()

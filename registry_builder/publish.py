@@ -1,0 +1,210 @@
+"""Plan, apply, finish: the only module that writes a bucket (DESIGN.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from registry_builder.build import BUILDER
+from registry_builder.core.errors import Busy, Foreign
+from registry_builder.core.key import KeyClass, classify, digest, node_key
+from registry_builder.core.ledger import encode
+from registry_builder.core.tree import Pin, Pins, Pointer, Record, pin, write_rank
+from registry_builder.previous import POINTER_KEY, Previous
+from registry_builder.release import Release
+from registry_builder.settings import Settings
+from registry_builder.spool import Spool
+from registry_builder.store.base import Store
+
+LEASE = timedelta(minutes=15)
+_BATCH = 256
+_ALWAYS_OURS = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key to write: `allowed` are the digests that it may have now, none of them meaning absent."""
+
+    key: str
+    pin: Pin
+    allowed: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply will write, in order. Nothing is ever deleted by it."""
+
+    changes: tuple[Change, ...]
+    nodes: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(change.pin.size for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it. `healed` are immutable and frozen keys that held other bytes."""
+
+    pointer: Pointer
+    written: int
+    healed: tuple[str, ...]
+
+
+def is_noop(previous: Previous, commit: str, settings: Settings) -> bool:
+    """Whether the bucket already holds exactly this: same commit, builder and settings, nothing open."""
+    pointer = previous.pointer
+    return (
+        pointer is not None
+        and pointer.complete
+        and (pointer.commit, pointer.builder, pointer.settings) == (commit, BUILDER, settings.sha256)
+    )
+
+
+def plan(release: Release, previous: Previous) -> Plan:
+    """The keys of `release` that the bucket does not pin yet, or that a dead publisher may have left half."""
+    forced = previous.to_finish()
+    changes: dict[str, Change] = {}
+    for name, pins in release.changed.items():
+        known = [view.pins(name) for view in (previous.view, previous.unfinished) if view]
+        keys = [item.keys for item in known if item]
+        changes |= {change.key: change for change in _changes(pins.keys, keys, whole=name in forced)}
+    known_spans = [view.span for view in (previous.view, previous.unfinished) if view]
+    spans = [node.keys for node in known_spans if node]
+    changes |= {
+        change.key: change for change in _changes(release.span.keys, spans, whole=bool(previous.unfinished))
+    }
+    ordered = sorted(changes.values(), key=lambda change: (write_rank(change.key), change.key))
+    known_root = previous.pointer.root if previous.pointer else None
+    return Plan(tuple(ordered), () if release.root == known_root else release.nodes)
+
+
+def _changes(new: Pins, known: list[Pins], *, whole: bool) -> Iterable[Change]:
+    for key, item in new.items():
+        allowed = frozenset(pins[key].sha256 for pins in known if key in pins)
+        if whole or allowed != {item.sha256}:
+            yield Change(key, item, allowed)
+
+
+@dataclass(slots=True)
+class Publisher:
+    """One publisher of one release. `now` gives the time of the record and of leases, `who` names us."""
+
+    store: Store
+    spool: Spool
+    previous: Previous
+    settings: Settings
+    who: str
+    now: Callable[[], datetime]
+    tick: Callable[[str], None] = lambda _: None
+    _tag: str = ""
+
+    def apply(self, release: Release, plan: Plan) -> Published:
+        """Write what `plan` says and swap the pointer. Raises Busy, Foreign, Trouble; then run again."""
+        opened = self._open(release)
+        first = [change for change in plan.changes if write_rank(change.key) < (0, 1)]
+        rest = plan.changes[len(first) :]
+        healed = self._write(first)
+        for node in plan.nodes:
+            self._put_node(node, self.spool.get(node))
+        healed += self._write(rest)
+        pointer = self._complete(release, opened)
+        return Published(pointer, len(plan.changes), tuple(healed))
+
+    def _open(self, release: Release) -> Pointer:
+        before = self.previous.pointer
+        if before and not before.complete:
+            self._refuse_living(before)
+        pointer = Pointer(
+            generation=before.generation + 1 if before else 1,
+            state="open",
+            commit=release.commit.id,
+            root=release.root,
+            previous=before.readable_root if before else None,
+            record=before.record if before else None,
+            skills=release.skills,
+            versions=release.versions,
+            builder=BUILDER,
+            settings=self.settings.sha256,
+            owner=self.who,
+            lease_until=_stamp(self.now() + LEASE),
+        )
+        expected = digest(encode(before)) if before else ""
+        self._tag = self.store.put(POINTER_KEY, encode(pointer), expect=self._current_tag(expected))
+        return pointer
+
+    def _refuse_living(self, pointer: Pointer) -> None:
+        if not self.store.exclusive and (pointer.lease_until or "") > _stamp(self.now()):
+            raise Busy(
+                "being-published",
+                f"{pointer.owner} is publishing generation {pointer.generation}",
+                place=POINTER_KEY,
+                mend=f"wait; its lease ends at {pointer.lease_until}",
+            )
+
+    def _current_tag(self, expected: str) -> str:
+        """The pointer's tag, if it still says what this build was made from."""
+        tag = self.store.tag(POINTER_KEY)
+        if tag is None:
+            return ""
+        if digest(self.store.get(POINTER_KEY)) != expected:
+            raise Busy("overtaken", "somebody else published meanwhile", place=POINTER_KEY, mend="run again")
+        return tag
+
+    def _write(self, changes: Iterable[Change]) -> list[str]:
+        healed = []
+        for number, change in enumerate(changes):
+            if number % _BATCH == 0:
+                self._still_ours()
+            tag = self.store.tag(change.key)
+            there = None if tag is None else digest(self.store.get(change.key))
+            if there != change.pin.sha256:
+                if there is not None and there not in change.allowed:
+                    self._refuse_foreign(change)
+                    healed.append(change.key)
+                self.store.put(change.key, self.spool.get(change.key), expect=tag or "")
+            self.tick("written")
+        return healed
+
+    def _refuse_foreign(self, change: Change) -> None:
+        if classify(change.key) not in _ALWAYS_OURS:
+            raise Foreign(
+                "changed-by-hand",
+                "holds bytes that no release of ours put there",
+                place=change.key,
+                mend="look at it, delete it, and run again",
+            )
+
+    def _put_node(self, key: str, body: bytes) -> None:
+        tag = self.store.tag(key)
+        if tag is None or digest(self.store.get(key)) != key.removeprefix("r/"):
+            self.store.put(key, body)
+
+    def _still_ours(self) -> None:
+        if not self.store.exclusive and self.store.tag(POINTER_KEY) != self._tag:
+            raise Busy("overtaken", "another publisher took over", place=POINTER_KEY, mend="run again")
+
+    def _complete(self, release: Release, opened: Pointer) -> Pointer:
+        record = Record(
+            generation=opened.generation,
+            root=release.root,
+            commit=release.commit.id,
+            who=self.who,
+            when=_stamp(self.now()),
+            minted=release.minted,
+            removed=release.removed,
+            previous=opened.record,
+        )
+        body = encode(record)
+        self._put_node(node_key(pin(body).sha256), body)
+        self._still_ours()
+        pointer = replace(opened, state="complete", record=pin(body).sha256, owner=None, lease_until=None)
+        self.store.put(POINTER_KEY, encode(pointer), expect=self._tag)
+        return pointer
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,251 @@
+"""Puts a release together: the keys of every name that changed, the keys that span names, the digest tree."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from registry_builder.core.artifact import OWN
+from registry_builder.core.artifact import read as read_zip
+from registry_builder.core.errors import OverBudget
+from registry_builder.core.finding import Finding
+from registry_builder.core.folder import File, Folder
+from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
+from registry_builder.core.ledger import REMOVED, Document, Row, encode
+from registry_builder.core.rules import Policy, check_folder
+from registry_builder.core.skill import Skill
+from registry_builder.core.state import with_states
+from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
+from registry_builder.emit.base import Budget, Collection, Page, Site, Summary, summarise
+from registry_builder.emit.base import Source as Made
+from registry_builder.emit.table import budgets, emit_registry, emit_skill, object_keys
+from registry_builder.own_files import OwnFiles, declared
+from registry_builder.press import BUNDLE, Checked, objects_of
+from registry_builder.previous import Noted, SummaryNode
+from registry_builder.source import Commit
+from registry_builder.workshop import Workshop
+
+_KEPT = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
+_LENIENT = Policy(preset="lenient")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What a bucket should hold next. Bodies are in the spool; `changed` and `span` pin every other key.
+
+    `nodes` are the new nodes of the digest tree, the root last. `minted` has entries such as "pdf-tools@3".
+    """
+
+    commit: Commit
+    root: str
+    changed: Mapping[str, NamePins]
+    span: SpanNode
+    nodes: tuple[str, ...]
+    minted: tuple[str, ...]
+    removed: tuple[str, ...]
+    refused: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    documents: Mapping[str, Document]
+    skills: int
+    versions: int
+
+
+@dataclass(slots=True)
+class Assembly:
+    """Collects what a build emits. `memo` says what a name's keys depend on; `forced` are made anew whole."""
+
+    work: Workshop
+    own: OwnFiles
+    memo: Callable[[str], str]
+    forced: frozenset[str]
+    static: Mapping[str, bytes]
+    changed: dict[str, NamePins] = field(default_factory=dict)
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    _budget: Enforcer = field(init=False)
+    _brief: tuple[Collection, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._budget = Enforcer(budgets(self.work.settings.emitters))
+        self._brief = declared(self.own)
+
+    def stale(self) -> set[str]:
+        """The names whose keys were made from something else than what is in force now."""
+        known = self.work.base.noted.items()
+        return {name for name, noted in known if name in self.forced or noted.memo != self.memo(name)}
+
+    def emit(self, checked: Checked, document: Document) -> None:
+        """The keys of a name just pressed, from its files if they are what is served."""
+        current = document.current
+        if current is not None and current.tree == checked.folder.tree:
+            self._page(Page(document, checked.skill, checked.folder.files))
+
+    def release(self, commit: Commit, findings: Iterable[Finding], stale: Iterable[str]) -> Release:
+        """The whole, once every folder was pressed. Raises OverBudget, Missing."""
+        for name in sorted({*self.work.documents, *stale} - set(self.changed)):
+            self._from_artifact(name)
+        bins, notes = self._bins(), self._summary_nodes()
+        span, cuts = self._span()
+        nodes = [*bins.values(), *notes.values(), *(pins.document for pins in self.changed.values())]
+        base = self.work.base.root
+        root = Root(
+            bins={**base.bins, **bins},
+            summaries={**base.summaries, **notes},
+            span=self._node(encode(span)),
+        )
+        sha256 = self._node(encode(root))
+        counted = [item for item in self._all().values() if item.state != REMOVED and item.type != BUNDLE]
+        return Release(
+            commit=commit,
+            root=sha256,
+            changed=self.changed,
+            span=span,
+            nodes=tuple(dict.fromkeys(node_key(node) for node in (*nodes, root.span or "", sha256))),
+            minted=tuple(self.work.minted),
+            removed=tuple(self.work.removed),
+            refused=tuple(sorted(self.work.refused)),
+            findings=(*findings, *cuts),
+            notes=tuple(self.work.notes),
+            documents=self.documents,
+            skills=len(counted),
+            versions=sum(item.newest for item in self._all().values() if item.type != BUNDLE),
+        )
+
+    def _from_artifact(self, name: str) -> None:
+        document = self.work.document(name)
+        if document is None:
+            raise AssertionError(f"{name} has no document")
+        document = with_states(document, self.own.about(name), self.work.settings.base_url)
+        current = document.current
+        files = self._files(document, current) if current else ()
+        self._page(Page(document, _skill(document, files), files))
+
+    def _files(self, document: Document, row: Row) -> tuple[File, ...]:
+        key = download_key(document.name, row.sha256)
+        body = self.work.spool.get(key) if key in self.work.spool else self.work.base.reader.get(key)
+        return read_zip(body, OWN)
+
+    def _page(self, page: Page) -> None:
+        document, name = page.document, page.document.name
+        keys = self._kept(document)
+        for key, body in emit_skill(self.work.settings.emitters, page, self._site_of(name)):
+            keys[key] = self._add(key, body)
+        body = encode(document)
+        self.changed[name] = NamePins(
+            document=self._node(body), memo=self.memo(name), keys=dict(sorted(keys.items()))
+        )
+        self.summaries[name] = summarise(document)
+        self.documents[name] = document
+        self.work.tick("made")
+
+    def _site_of(self, name: str) -> Site:
+        site = self.work.site
+        within = tuple(item for item in self._brief if name in item.members)
+        return replace(site, collections=within) if within else site
+
+    def _kept(self, document: Document) -> dict[str, Pin]:
+        """The keys that rows pin for ever; what is missing in the previous release is made from artifacts."""
+        name, forced = document.name, document.name in self.forced
+        before = self.work.base.pins(name)
+        found = {key: item for key, item in before.keys.items() if classify(key) in _KEPT} if before else {}
+        found |= self.work.objects.get(name, {})
+        for row in document.versions:
+            needed = object_keys(self.work.settings.emitters, name, row)
+            fresh = needed[0] in self.work.objects.get(name, {})
+            if not fresh and (forced or any(key not in found for key in needed)):
+                found |= self._remade(document, row, set(found))
+        return found
+
+    def _remade(self, document: Document, row: Row, known: set[str]) -> dict[str, Pin]:
+        files = self._files(document, row)
+        skill = _skill(document, files)
+        if skill is None:
+            return {}
+        made = objects_of(Made(skill, row.version, files), self.work.settings, self.work.site)
+        same = {name for name, record in made.derived.items() if row.derived.get(name) == record}
+        wanted = known | {key for key, _ in made.objects if same == set(row.derived)}
+        return {key: self._add(key, body) for key, body in made.objects if key in wanted}
+
+    def _bins(self) -> dict[str, str]:
+        found = {}
+        for label, names in self._by_bin():
+            old = self.work.base.bin(label).names
+            node = Bin(names=dict(sorted({**old, **{name: self.changed[name] for name in names}}.items())))
+            found[label] = self._node(encode(node))
+        return found
+
+    def _summary_nodes(self) -> dict[str, str]:
+        found = {}
+        for label, names in self._by_bin():
+            noted = self.work.base.noted
+            rows = {name: noted[name] for name in self.work.base.bin(label).names}
+            rows |= {name: Noted(self.changed[name].memo, self.summaries[name]) for name in names}
+            found[label] = self._node(encode(SummaryNode(names=dict(sorted(rows.items())))))
+        return found
+
+    def _by_bin(self) -> Iterator[tuple[str, list[str]]]:
+        groups: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(self.changed):
+            groups[bin_of(name)].append(name)
+        yield from sorted(groups.items())
+
+    def _all(self) -> dict[str, Summary]:
+        known = {name: noted.summary for name, noted in self.work.base.noted.items()}
+        return dict(sorted((known | self.summaries).items()))
+
+    def _span(self) -> tuple[SpanNode, tuple[Finding, ...]]:
+        summaries = list(self._all().values())
+        site = replace(
+            self.work.site,
+            collections=self.work.collections,
+            retired=tuple(s.name for s in summaries if s.type == BUNDLE and s.state == REMOVED),
+        )
+        memo = digest(
+            encode([self.memo(""), [[c.name, c.title, c.description, c.members] for c in site.collections]])
+        )
+        before = self.work.base.span
+        if before and before.memo == memo and not self.changed:
+            return before, ()
+        keys = {key: self._add(key, body) for key, body in self.static.items()}
+        cuts: list[Finding] = []
+        for emission in emit_registry(self.work.settings.emitters, summaries, site):
+            cuts += emission.findings
+            keys |= {key: self._add(key, body) for key, body in emission.entries}
+        return SpanNode(memo=memo, keys=dict(sorted(keys.items()))), tuple(cuts)
+
+    def _add(self, key: str, body: bytes) -> Pin:
+        self._budget.check(key, len(body))
+        return self.work.spool.add(key, body)
+
+    def _node(self, body: bytes) -> str:
+        sha256 = pin(body).sha256
+        self.work.spool.add(node_key(sha256), body)
+        return sha256
+
+
+class Enforcer:
+    """Holds every file to the limit of the client that reads it."""
+
+    def __init__(self, limits: tuple[Budget, ...]) -> None:
+        self._least = min((budget.bytes for budget in limits), default=0)
+        self._limits = [(re.compile(budget.pattern), budget) for budget in limits]
+
+    def check(self, key: str, size: int) -> None:
+        """Raises OverBudget when `size` bytes at `key` are more than its client takes."""
+        for pattern, budget in self._limits if size > self._least else ():
+            if size > budget.bytes and pattern.fullmatch(key):
+                raise OverBudget(
+                    "over-budget",
+                    f"{size} bytes, but {budget.why}",
+                    place=key,
+                    mend="publish fewer or smaller assets, or switch this emitter off",
+                )
+
+
+def _skill(document: Document, files: tuple[File, ...]) -> Skill | None:
+    """The skill in files that were published once: whatever rules came since, it is read."""
+    folder = Folder(document.name, "", "", files, (), document.type)
+    return check_folder(folder, _LENIENT)[0] if files else None

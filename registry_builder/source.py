@@ -1,0 +1,250 @@
+"""A Git commit as folders: reads objects, never the work tree, and follows no link.
+
+Refs and commits by GitPython; trees and blobs through one `git cat-file --batch`.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from registry_builder.core.errors import Missing, Trouble
+from registry_builder.core.folder import File, Folder, Stray, sorted_files
+from registry_builder.core.ledger import Moment
+from registry_builder.git_objects import Objects, parse_tree
+
+if TYPE_CHECKING:
+    import git
+
+_FOLDER, _LINK, _MODULE, _EXECUTABLE = b"40000", b"120000", b"160000", b"100755"
+_OWN_FILES = ("registry.toml", "collections.toml", "advisories.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An asset's folder at some commit, not read yet."""
+
+    name: str
+    type: str
+    path: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit: its id, its committer time and the id of its tree."""
+
+    id: str
+    time: str
+    tree: str
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.id, self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A first-parent commit of a replay: path → listing of what it changed, None where a folder went."""
+
+    moment: Moment
+    changed: Mapping[str, Listing | None]
+    own_files: frozenset[str]
+
+
+def rfc3339(seconds: int) -> str:
+    """Seconds since the epoch as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Source:
+    """A repository and the folder in it that holds the content; `prefix` is "" or ends in a slash."""
+
+    def __init__(self, repository: git.Repo, folder: str) -> None:
+        self.repository = repository
+        self.objects = Objects(str(repository.git_dir))
+        self.prefix = folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.objects.close()
+        self.repository.close()
+
+    @property
+    def origin(self) -> str | None:
+        """The URL of the remote "origin", without credentials; None when there is none."""
+        if "origin" not in [remote.name for remote in self.repository.remotes]:
+            return None
+        return re.sub(r"(?<=://)[^/@]*@", "", self.repository.remotes["origin"].url)
+
+    @property
+    def folder_name(self) -> str:
+        """What the repository's folder is called, without ".git"."""
+        place = Path(self.repository.working_tree_dir or self.repository.git_dir).resolve()
+        return place.name.removesuffix(".git")
+
+    def commit(self, rev: str) -> Commit:
+        """The commit that `rev` names. Raises Missing."""
+        import git  # 60 ms that `--help` need not pay
+
+        try:
+            name = self.repository.git.rev_parse("--verify", "--end-of-options", f"{rev}^{{commit}}")
+            found = self.repository.commit(name)
+        except (git.GitCommandError, git.BadName, ValueError) as error:
+            if rev == "HEAD":
+                raise Missing(
+                    "empty-repo", "the repository has no commit yet", mend="commit something"
+                ) from error
+            raise Missing("no-rev", f"no such revision: {rev}", mend="see git log --all") from error
+        return Commit(found.hexsha, rfc3339(found.committed_date), found.tree.hexsha)
+
+    def locate(self, commit: Commit, roots: Mapping[str, str]) -> None:
+        """Choose where the content is: where the caller pointed, or `content/` below it."""
+        below = f"{self.prefix}content/"
+        known = {*roots.values(), *_OWN_FILES}
+        here = {name.decode("utf-8", "replace") for _, name, _ in self._children(commit.tree, self.prefix)}
+        first = {root.split("/")[0] for root in known}
+        if not here & first and "content" in here:
+            there = {name.decode("utf-8", "replace") for _, name, _ in self._children(commit.tree, below)}
+            if there & first:
+                self.prefix = below
+
+    def _children(self, tree: str, path: str) -> list[tuple[bytes, bytes, str]]:
+        for part in path.strip("/").split("/") if path.strip("/") else ():
+            wanted = part.encode("utf-8", "surrogateescape")
+            entries = self.objects.entries(tree)
+            found = next((id_ for mode, name, id_ in entries if name == wanted and mode == _FOLDER), None)
+            if found is None:
+                return []
+            tree = found
+        return list(self.objects.entries(tree))
+
+    def own_file(self, commit: Commit, name: str) -> bytes | None:
+        """The bytes of a file at the content's root, None when it is not there."""
+        for mode, entry, id_ in self._children(commit.tree, self.prefix):
+            if entry == name.encode() and mode not in {_FOLDER, _LINK, _MODULE}:
+                return next(self.objects.read([id_]))
+        return None
+
+    def listings(self, commit: Commit, roots: Mapping[str, str]) -> dict[str, Listing]:
+        """Path → listing of every asset's folder, sorted by path."""
+        found = {}
+        for kind, root in roots.items():
+            for mode, name, id_ in self._children(commit.tree, self.prefix + root):
+                if mode == _FOLDER:
+                    path = f"{self.prefix}{root}/{name.decode('utf-8', 'surrogateescape')}"
+                    found[path] = Listing(path.rsplit("/", 1)[1], kind, path, id_)
+        return dict(sorted(found.items()))
+
+    def folders(self, listings: Iterable[Listing]) -> Iterator[Folder]:
+        """Each listing's folder, read whole, one at a time."""
+        for listing in listings:
+            yield self.folder(listing)
+
+    def folder(self, listing: Listing) -> Folder:
+        """The folder at `listing`, whatever it holds: what is no regular file is a stray."""
+        blobs: list[tuple[str, bool, str]] = []
+        strays: list[Stray] = []
+        links: list[tuple[str, str]] = []
+        level = [("", listing.tree)]
+        while level:
+            below: list[tuple[str, str]] = []
+            bodies = self.objects.read([tree for _, tree in level])
+            for (base, tree), body in zip(level, list(bodies), strict=True):
+                for mode, raw, id_ in parse_tree(body, len(tree) // 2):
+                    path = base + raw.decode("utf-8", "surrogateescape")
+                    if mode == _FOLDER:
+                        below.append((f"{path}/", id_))
+                    elif mode == _MODULE:
+                        strays.append(Stray(path, "submodule", id_))
+                    elif mode == _LINK:
+                        links.append((path, id_))
+                    else:
+                        blobs.append((path, mode == _EXECUTABLE, id_))
+            level = below
+        data = self.objects.read([id_ for _, _, id_ in blobs])
+        files = [File(path, body, bit) for (path, bit, _), body in zip(blobs, data, strict=True)]
+        targets = self.objects.read([id_ for _, id_ in links])
+        for (path, _), target in zip(links, targets, strict=True):
+            strays.append(Stray(path, "symlink", target.decode("utf-8", "surrogateescape")))
+        return Folder(
+            listing.name, listing.path, listing.tree, sorted_files(files), tuple(strays), listing.type
+        )
+
+    def shallow(self) -> bool:
+        """Whether the clone lacks history."""
+        return str(self.repository.git.rev_parse("--is-shallow-repository")) == "true"
+
+    def history(self, commit: Commit, roots: Mapping[str, str]) -> Iterator[Step]:
+        """First-parent commits from the oldest to `commit`, with what each changed below the roots."""
+        walk = self._git("rev-list", "--first-parent", "--reverse", "--timestamp", "--parents", commit.id)
+        lines = [line.split() for line in walk.decode().splitlines()]
+        pairs = "".join(" ".join(line[1:3]) + "\n" for line in lines)
+        paths = [f"{self.prefix}{name}" for name in (*roots.values(), *_OWN_FILES)]
+        spec = ["--root", "-r", "-t", "-z", "--no-renames", "--stdin", "--", *paths]
+        changes = _parse_diff(self._git("diff-tree", *spec, stdin=pairs.encode()))
+        for stamp, name, *_ in lines:
+            rows = changes.get(name, [])
+            yield Step(Moment(name, rfc3339(int(stamp))), self._changed(rows, roots), self._touched(rows))
+
+    def _changed(
+        self, rows: list[tuple[str, str, str]], roots: Mapping[str, str]
+    ) -> dict[str, Listing | None]:
+        kinds = {f"{self.prefix}{root}": kind for kind, root in roots.items()}
+        found: dict[str, Listing | None] = {}
+        for mode, id_, path in rows:
+            parent, _, name = path.rpartition("/")
+            if parent in kinds:
+                found[path] = Listing(name, kinds[parent], path, id_) if mode == "040000" else None
+        return found
+
+    def _touched(self, rows: list[tuple[str, str, str]]) -> frozenset[str]:
+        own = {f"{self.prefix}{name}": name for name in _OWN_FILES}
+        return frozenset(own[path] for _, _, path in rows if path in own)
+
+    def _git(self, *words: str, stdin: bytes = b"") -> bytes:
+        command = ["git", "--literal-pathspecs", "--git-dir", str(self.repository.git_dir), *words]
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+        if done.returncode:
+            raise Trouble("git-failed", f"git {words[0]}: {done.stderr.decode('utf-8', 'replace').strip()}")
+        return done.stdout
+
+
+def _parse_diff(output: bytes) -> dict[str, list[tuple[str, str, str]]]:
+    """Commit → (new mode, new id, path) of each change, out of `git diff-tree -z --stdin`."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    rows: list[tuple[str, str, str]] = []
+    fields = iter(output.split(b"\0"))
+    for item in fields:
+        if item.startswith(b":"):
+            mode, id_ = item.decode().split()[1:4:2]
+            rows.append((mode, id_, next(fields).decode("utf-8", "surrogateescape")))
+        elif item:
+            rows = found.setdefault(item.decode(), [])
+    return found
+
+
+def open_source(place: Path) -> Source:
+    """The repository at or above `place`. Raises Missing when there is none."""
+    import git  # 60 ms that `--help` need not pay
+
+    try:
+        repository = git.Repo(place, search_parent_directories=True)
+    except (git.NoSuchPathError, git.InvalidGitRepositoryError) as error:
+        what = "no such folder" if isinstance(error, git.NoSuchPathError) else "not in a Git repository"
+        raise Missing("no-repo", what, place=str(place), mend="skillpress init makes one") from error
+    folder = ""
+    if repository.working_tree_dir:
+        inside = place.resolve().relative_to(Path(repository.working_tree_dir).resolve()).as_posix()
+        folder = "" if inside == "." else f"{inside}/"
+    return Source(repository, folder)

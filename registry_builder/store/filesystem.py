@@ -1,0 +1,165 @@
+"""A bucket in a folder: one file a key, each replaced whole, one writer by a lock on the folder itself."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from registry_builder.core.errors import Busy, Foreign, Missing, Misuse, Trouble
+from registry_builder.store.base import Listed
+
+TEMPORARY = ".tmp"
+POINTER = "release.json"
+
+
+class FilesystemStore:
+    """`root` as a bucket. Reading needs nothing; writing needs the store entered as a context.
+
+    A file is written beside and renamed, so that a reader or a kill sees the old bytes or the new ones.
+    What a killed writer left in `.tmp` goes when the next one enters.
+    """
+
+    exclusive = True
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock: int | None = None
+        self._folders: set[Path] = set()
+        self._count = 0
+        self._umask = 0
+
+    def __enter__(self) -> Self:
+        """Take the folder. Raises Foreign when it holds something else, Busy when another run writes."""
+        try:
+            self._refuse_foreign()
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._unlock()
+            raise Busy(
+                "locked", "another run is writing this folder", place=str(self.root), mend="wait for it"
+            ) from error
+        except OSError as error:
+            self._unlock()
+            raise _trouble(error, str(self.root)) from error
+        shutil.rmtree(self.root / TEMPORARY, ignore_errors=True)
+        self._umask = os.umask(0o022)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.umask(self._umask)
+        shutil.rmtree(self.root / TEMPORARY, ignore_errors=True)
+        if self.root.is_dir() and not any(self.root.iterdir()):
+            self.root.rmdir()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _refuse_foreign(self) -> None:
+        if not self.root.exists():
+            return
+        if not self.root.is_dir():
+            raise Foreign("not-ours", "is not a folder", place=str(self.root), mend="choose another target")
+        names = {path.name for path in self.root.iterdir()} - {TEMPORARY}
+        if names and POINTER not in names:
+            raise Foreign(
+                "not-ours",
+                "the folder is not empty and has no release.json, so it is not a registry",
+                place=str(self.root),
+                mend="choose an empty or a new folder",
+            )
+
+    def _path(self, key: str) -> Path:
+        parts = key.split("/")
+        if not key or "\0" in key or any(part in {"", ".", ".."} for part in parts):
+            raise Misuse("bad-key", "not a key", place=key)
+        return self.root.joinpath(*parts)
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._path(key).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise Missing("no-key", "no such key", place=key) from None
+        except OSError as error:
+            raise _trouble(error, key) from error
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            if Path(folder) == self.root and TEMPORARY in folders:
+                folders.remove(TEMPORARY)
+            for name in files:
+                path = Path(folder, name)
+                key = path.relative_to(self.root).as_posix()
+                if key.startswith(prefix):
+                    found.append(Listed(key, path.stat().st_size))
+        yield from sorted(found, key=lambda listed: listed.key)
+
+    def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
+        if self._lock is None:
+            raise AssertionError("a store is entered before it is written")
+        if expect is not None and expect != (self.tag(key) or ""):
+            raise Busy("changed", "somebody else changed it", place=key, mend="run again")
+        path = self._path(key)
+        try:
+            self._replace(path, body)
+        except OSError as error:
+            raise _trouble(error, key) from error
+        return hashlib.sha256(body).hexdigest()
+
+    def _replace(self, path: Path, body: bytes) -> None:
+        self._make(path.parent)
+        self._make(self.root / TEMPORARY)
+        self._count += 1
+        beside = self.root / TEMPORARY / str(self._count)
+        try:
+            with open(beside, "wb") as file:
+                file.write(body)
+                if path.name == POINTER:
+                    file.flush()
+                    os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
+
+    def delete(self, key: str) -> None:
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except OSError as error:
+            raise _trouble(error, key) from error
+
+    def tag(self, key: str) -> str | None:
+        try:
+            return hashlib.sha256(self.get(key)).hexdigest()
+        except Missing:
+            return None
+
+
+def _trouble(error: OSError, place: str) -> Trouble:
+    code, mend = {
+        errno.ENOSPC: ("disk-full", "make room and run again: nothing that is served was harmed"),
+        errno.EDQUOT: ("disk-full", "raise the quota and run again: nothing that is served was harmed"),
+        errno.EACCES: ("no-permission", "give this user the right to write there"),
+        errno.EPERM: ("no-permission", "give this user the right to write there"),
+        errno.EROFS: ("no-permission", "the file system is read-only"),
+    }.get(error.errno or 0, ("io-error", "look at the file system, then run again"))
+    return Trouble(code, error.strerror or str(error), place=place, mend=mend)

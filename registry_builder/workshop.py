@@ -1,0 +1,170 @@
+"""The state of one build: the ledger as it grows, commit by commit, and what had to be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec import UNSET
+
+from registry_builder.core.errors import Unfit
+from registry_builder.core.finding import Finding
+from registry_builder.core.ledger import REMOVED, Document, Moment, bury
+from registry_builder.core.rules import check_names
+from registry_builder.core.state import with_states
+from registry_builder.core.tree import Pin
+from registry_builder.emit.base import Collection, Site
+from registry_builder.own_files import OwnFiles, check_own_files, collections_of
+from registry_builder.press import BUNDLE, Checked, bundle_of, check, press, unfit
+from registry_builder.previous import View
+from registry_builder.settings import Settings
+from registry_builder.source import Listing, Source
+from registry_builder.spool import Spool
+
+OnPressed = Callable[[Checked, Document], None]
+
+
+@dataclass(slots=True)
+class Workshop:
+    """`documents` holds what this build touched; the rest of the ledger is read from `base`."""
+
+    source: Source
+    settings: Settings
+    site: Site
+    base: View
+    spool: Spool
+    tick: Callable[[str], None]
+    documents: dict[str, Document] = field(default_factory=dict)
+    objects: dict[str, dict[str, Pin]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    minted: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    collections: tuple[Collection, ...] = ()
+    _names: tuple[frozenset[str], tuple[Finding, ...]] = (frozenset(), ())
+
+    def document(self, name: str) -> Document | None:
+        """The document of `name` as it stands now."""
+        return self.documents.get(name) or self.base.document(name)
+
+    def alive(self, *types: str) -> set[str]:
+        """The names that have no tombstone, of the types given (all when none is)."""
+        known = {name: noted.summary for name, noted in self.base.noted.items()}
+        found = {n for n, s in known.items() if s.state != REMOVED and (not types or s.type in types)}
+        for name, document in self.documents.items():
+            keep = document.state != REMOVED and (not types or document.type in types)
+            (found.add if keep else found.discard)(name)
+        return found
+
+    def gone(self) -> set[str]:
+        """The names that have a tombstone."""
+        return {*self.base.noted, *self.documents} - self.alive()
+
+    def served(self) -> set[str]:
+        """The names of which some version is served."""
+        found = {n for n, noted in self.base.noted.items() if noted.summary.version}
+        for name, document in self.documents.items():
+            (found.add if document.current else found.discard)(name)
+        return {name for name in found if self._type(name) != BUNDLE}
+
+    def _type(self, name: str) -> str:
+        document = self.documents.get(name)
+        return document.type if document else self.base.noted[name].summary.type
+
+    def restate(self, name: str, own: OwnFiles) -> None:
+        """Put the states that `own` gives to `name` into its document."""
+        document = self.document(name)
+        if document is not None:
+            self.documents[name] = with_states(document, own.about(name), self.settings.base_url)
+
+    def check_names(self, current: Mapping[str, Listing]) -> tuple[Finding, ...]:
+        """What is wrong between names; done again only when one came or went."""
+        paths = frozenset(current)
+        if paths != self._names[0]:
+            names = [(listing.name, listing.path) for listing in current.values()]
+            self._names = (paths, tuple(check_names(names, self.settings.policy)))
+        return self._names[1]
+
+
+@dataclass(slots=True)
+class Advance:
+    """One commit: `changed` folders are pressed, names that are no longer in `current` are buried."""
+
+    work: Workshop
+    moment: Moment
+    changed: list[Listing]
+    current: Mapping[str, Listing]
+    own: OwnFiles
+
+    def run(self, *, replay: bool, on_pressed: OnPressed | None = None) -> list[Finding]:
+        """Everything that was wrong. With errors and no leave to skip, the ledger is left unfinished."""
+        lenient = replay or self.work.settings.skip_invalid
+        between = self.work.check_names(self.current)
+        blocked = {finding.name for finding in between if finding.level == "error"}
+        names = {listing.name for listing in self.current.values()}
+        findings = [*between, *check_own_files(self.own, names, self.work.gone())]
+        stopped = not lenient and any(finding.level == "error" for finding in findings)
+        self._bury(names)
+        for listing in self.changed:
+            checked = check(self.work.source.folder(listing), self.work.settings)
+            problems = [*checked.findings, *self._retired(listing.name, replay=replay)]
+            findings += problems
+            if listing.name in blocked or any(problem.level == "error" for problem in problems):
+                self.work.refused.add(listing.name)
+                stopped = not lenient
+            elif not stopped:
+                findings += self._press(checked, on_pressed)
+            self.work.tick("read")
+        if not stopped:
+            self._bundles(names, on_pressed)
+        return findings
+
+    def _retired(self, name: str, *, replay: bool) -> list[Finding]:
+        document = self.work.document(name)
+        if document is None or document.state != REMOVED or document.removed is UNSET:
+            return []
+        if replay:
+            self.work.notes.append(f"{name} came back at {self.moment.commit[:12]}")
+            return []
+        if name in self.own.advisories.reclaim:
+            return []
+        commit = document.removed.commit[:12]
+        message = f"{name} was deleted in {commit}; the name is kept for those who installed it"
+        mend = f'give a reason under [reclaim] in advisories.toml: {name} = "…"'
+        return [Finding("name-retired", "error", name, name, 0, message, mend)]
+
+    def _press(self, checked: Checked, on_pressed: OnPressed | None) -> list[Finding]:
+        work, name = self.work, checked.folder.name
+        try:
+            pressed = press(checked, work.document(name), self.moment, work.settings, work.site)
+        except Unfit as error:
+            work.refused.add(name)
+            return [unfit(error, checked.folder)]
+        for key, body in pressed.objects:
+            work.objects.setdefault(name, {})[key] = work.spool.add(key, body)
+        document = with_states(pressed.document, self.own.about(name), work.settings.base_url)
+        work.documents[name] = document
+        work.refused.discard(name)
+        if pressed.minted:
+            work.minted.append(f"{name}@{document.newest.version}")
+        if on_pressed:
+            on_pressed(checked, document)
+        return []
+
+    def _bury(self, names: set[str]) -> None:
+        for name in sorted(self.work.alive() - names - set(self.own.collections)):
+            document = self.work.document(name)
+            if document is None:
+                raise AssertionError(f"{name} is alive and has no document")
+            self.work.documents[name] = bury(document, self.moment)
+            self.work.removed.append(name)
+
+    def _bundles(self, taken: set[str], on_pressed: OnPressed | None) -> None:
+        work = self.work
+        work.collections = collections_of(self.own, work.served(), taken) if self.own.collections else ()
+        for collection in work.collections:
+            previous = work.document(collection.name)
+            bundle = bundle_of(collection)
+            if previous is None or previous.newest.tree != bundle.folder.tree or previous.state == REMOVED:
+                self._press(bundle, on_pressed)
