@@ -135,7 +135,12 @@ _ROWS = (
     ("signature-in-the-comment", archive(SKILL, comment=b"PK\5\6"), "zip-two-ends", "more than one end"),
     ("end-in-an-entry", _swallowed_end(), "zip-two-ends", "more than one end"),
     # The end record and the directory
-    ("count-too-low", archive(SKILL, OTHER, here=1, count=1), "zip-count", "counts 1 entries, there are 2"),
+    (
+        "count-too-low",
+        archive(SKILL, OTHER, here=1, count=1),
+        "zip-count",
+        "counts 1 entries, there are more",
+    ),
     ("count-too-high", archive(SKILL, here=2, count=2), "zip-count", "counts 2 entries, there are 1"),
     ("two-counts", archive(SKILL, OTHER, here=1), "zip-count", "counts 1 entries, and 2"),
     ("count-zero", archive(SKILL, here=0, count=0), "zip-count", "counts 0 entries"),

@@ -68,6 +68,8 @@ def read_directory(data: bytes, end: End) -> list[Entry]:
     while at < end.offset:
         if data[at : at + 4] != zip_format.CENTRAL or at + zip_format.CENTRAL_SIZE > end.offset:
             raise refuse("zip-directory", "the central directory holds something that is not an entry")
+        if len(entries) == end.count:
+            raise refuse("zip-count", f"the end record counts {end.count} entries, there are more")
         entry, at = _entry(data, at)
         if at > end.offset:
             raise refuse("zip-directory", "an entry reaches beyond the central directory", entry.label)
