@@ -18,6 +18,7 @@ import httpx2
 import pytest
 import uvicorn
 from click.testing import CliRunner
+from clients.authority import certify
 
 from dynamic_api.cli import serve
 from dynamic_api.static import CHUNK, METHODS, POLICY, published
@@ -454,24 +455,15 @@ def test_serve_prints_one_line_and_leaves_with_0_on_a_signal(folder: Path, numbe
 
 
 def test_serve_over_tls(folder: Path, tmp_path: Path) -> None:
-    cert, key = _pair(tmp_path)
-    process, url = _start(folder, "--tls-cert", str(cert), "--tls-key", str(key))
+    made = certify(tmp_path, "127.0.0.1")
+    process, url = _start(folder, "--tls-cert", str(made.cert), "--tls-key", str(made.key))
     try:
         assert url.startswith("https://127.0.0.1:")
-        with httpx2.Client(verify=ssl.create_default_context(cafile=cert), trust_env=False) as client:
+        with httpx2.Client(verify=ssl.create_default_context(cafile=made.root), trust_env=False) as client:
             assert client.get(f"{url}/release.json").content == FILES["release.json"]
     finally:
         process.terminate()
         process.communicate()
-
-
-def _pair(folder: Path) -> tuple[Path, Path]:
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command = ["openssl", "req", "-x509", *kind, "-keyout", key, "-out", cert, *subject]
-    subprocess.run(command, check=True, capture_output=True)
-    return cert, key
 
 
 def _refused(*arguments: str | Path) -> Refusal:
@@ -492,7 +484,8 @@ def test_serve_refuses_what_is_not_a_built_folder(tmp_path: Path) -> None:
 
 
 def test_serve_refuses_a_certificate_without_its_key_or_the_other_way(folder: Path, tmp_path: Path) -> None:
-    cert, key = _pair(tmp_path)
+    made = certify(tmp_path, "127.0.0.1")
+    cert, key = made.cert, made.key
     assert _refused(folder, "--tls-cert", cert).code == "half-tls"
     assert _refused(folder, "--tls-key", key).code == "half-tls"
     assert _refused(folder, "--tls-cert", key, "--tls-key", cert).code == "bad-tls"
