@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from registry_builder.core.artifact import pack
 from registry_builder.core.errors import Unfit
 from registry_builder.core.finding import Finding
-from registry_builder.core.folder import Folder, git_tree
+from registry_builder.core.folder import File, Folder, git_tree
 from registry_builder.core.key import digest, download_key
 from registry_builder.core.ledger import (
     Candidate,
@@ -21,7 +22,7 @@ from registry_builder.core.ledger import (
     mint,
     next_version,
 )
-from registry_builder.core.rules import check_folder
+from registry_builder.core.rules import Policy, check_folder
 from registry_builder.core.skill import Skill
 from registry_builder.emit.base import Collection, Made, Site, Source
 from registry_builder.emit.claude import bundle_files
@@ -29,6 +30,7 @@ from registry_builder.emit.table import EMITTERS, derive
 from registry_builder.settings import Settings
 
 BUNDLE = "bundle"
+_LENIENT = Policy(preset="lenient")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +134,25 @@ def bundle_of(collection: Collection) -> Checked:
     files = bundle_files(collection)
     path = f"collections.toml#{collection.name}"
     folder = Folder(collection.name, path, git_tree(files), files, (), BUNDLE)
-    return Checked(folder, _bundle_skill(collection), (), collection.members)
+    skill = _bundle_skill(collection.name, collection.title, collection.description)
+    return Checked(folder, skill, (), collection.members)
 
 
-def _bundle_skill(collection: Collection) -> Skill:
+def published_skill(document: Document, files: tuple[File, ...]) -> Skill | None:
+    """The skill in files that were published once: whatever rules came since, it is read."""
+    folder = Folder(document.name, "", "", files, (), document.type)
+    if document.type != BUNDLE:
+        return check_folder(folder, _LENIENT)[0]
+    manifest = json.loads(files[0].data)
+    return _bundle_skill(document.name, document.title, manifest["description"])
+
+
+def _bundle_skill(name: str, title: str, description: str) -> Skill:
     return Skill(
-        name=collection.name,
+        name=name,
         type=BUNDLE,
-        title=collection.title,
-        description=collection.description,
+        title=title,
+        description=description,
         label=None,
         licence=None,
         tags=(),

@@ -11,24 +11,21 @@ from registry_builder.core.artifact import OWN
 from registry_builder.core.artifact import read as read_zip
 from registry_builder.core.errors import OverBudget
 from registry_builder.core.finding import Finding
-from registry_builder.core.folder import File, Folder
+from registry_builder.core.folder import File
 from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
 from registry_builder.core.ledger import REMOVED, Document, Row, encode
-from registry_builder.core.rules import Policy, check_folder
-from registry_builder.core.skill import Skill
 from registry_builder.core.state import with_states
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Budget, Collection, Page, Site, Summary, summarise
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.table import budgets, emit_registry, emit_skill, object_keys
 from registry_builder.own_files import OwnFiles, declared
-from registry_builder.press import BUNDLE, Checked, objects_of
+from registry_builder.press import BUNDLE, Checked, objects_of, published_skill
 from registry_builder.previous import Noted, SummaryNode
 from registry_builder.source import Commit
 from registry_builder.workshop import Workshop
 
 _KEPT = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
-_LENIENT = Policy(preset="lenient")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +118,7 @@ class Assembly:
         document = with_states(document, self.own.about(name), self.work.settings.base_url)
         current = document.current
         files = self._files(document, current) if current else ()
-        self._page(Page(document, _skill(document, files), files))
+        self._page(Page(document, published_skill(document, files) if files else None, files))
 
     def _files(self, document: Document, row: Row) -> tuple[File, ...]:
         key = download_key(document.name, row.sha256)
@@ -161,7 +158,7 @@ class Assembly:
 
     def _remade(self, document: Document, row: Row, known: set[str]) -> dict[str, Pin]:
         files = self._files(document, row)
-        skill = _skill(document, files)
+        skill = published_skill(document, files)
         if skill is None:
             return {}
         made = objects_of(Made(skill, row.version, files), self.work.settings, self.work.site)
@@ -244,8 +241,3 @@ class Enforcer:
                     mend="publish fewer or smaller assets, or switch this emitter off",
                 )
 
-
-def _skill(document: Document, files: tuple[File, ...]) -> Skill | None:
-    """The skill in files that were published once: whatever rules came since, it is read."""
-    folder = Folder(document.name, "", "", files, (), document.type)
-    return check_folder(folder, _LENIENT)[0] if files else None
