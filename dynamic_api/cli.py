@@ -33,7 +33,7 @@ def serve(folder: Path, port: int, host: str, tls_cert: Path | None, tls_key: Pa
     """Serve the built folder DIR (default: dist) as a CDN would, until Ctrl-C."""
     if (tls_cert is None) != (tls_key is None):
         given, other = ("--tls-cert", "--tls-key") if tls_key is None else ("--tls-key", "--tls-cert")
-        raise Misuse("half-tls", f"{given} needs {other}", place=given, mend=f"give {other} as well")
+        raise Misuse("half-tls", f"is of no use without {other}", place=given, mend=f"give {other} as well")
     _require_built(folder)
     config = _config(folder, tls_cert, tls_key)
     with _listening(host, port) as listener:

@@ -75,7 +75,8 @@ def test_update_brings_the_version_published_since(account: Account, registry: R
 
 
 def test_a_bundle_installs_its_members(account: Account, registry: Registry) -> None:
-    _install(account, BUNDLE)
+    account.does("claude", "plugin", "marketplace", "add", CATALOGUE)
+    account.does("claude", "plugin", "install", f"{BUNDLE}@{NAME}")
     assert sorted(_installed(account)) == sorted(f"{name}@{NAME}" for name in (BUNDLE, *MEMBERS))
     for name in MEMBERS:
         assert _files(account, name) == registry.in_git(name)

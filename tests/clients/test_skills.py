@@ -37,14 +37,19 @@ def test_add_installs_what_the_url_names_and_nothing_else(
     assert _installed(account) == _in_git(registry, *names)
 
 
-def test_update_brings_what_was_published_since(account: Account, registry: Registry) -> None:
-    _add(account, BASE)
+@pytest.mark.parametrize(
+    ("scope", "names"), [("", SKILLS), ("s/beta/", ("beta",)), (f"s/{BUNDLE}/", MEMBERS)]
+)
+def test_update_brings_what_was_published_since(
+    account: Account, registry: Registry, scope: str, names: tuple[str, ...]
+) -> None:
+    _add(account, f"{BASE}/{scope}")
     before = _installed(account)
     registry.commit(skill("beta", "Prüft Zitate genauer."), executable=("skills/beta/scripts/run.sh",))
     registry.build()
     account.does("skills", "update", "-g", "-y")
-    assert _installed(account) == _in_git(registry, *SKILLS) != before
-    index = registry.document(".well-known/agent-skills/index.json")
+    assert _installed(account) == _in_git(registry, *names) != before
+    index = registry.document(f"{scope}.well-known/agent-skills/index.json")
     locked = json.loads((account.home / ".agents" / ".skill-lock.json").read_text())["skills"]
     for entry in index["skills"]:
         assert entry["digest"] in locked[entry["name"]].values()

@@ -95,6 +95,8 @@ def begin(folder: Path) -> Registry:
             **skill("alpha", "Turns a page into notes."),
             **skill("beta", "Prüft Zitate: „Straße“, 日本語 and 🙂."),
             "skills/beta/assets/a b + ü (1).txt": b"spaces, a plus, an umlaut\r\n",
+            "skills/beta/assets/-50% #1 'quoted' [x] $HOME &.txt": b"what shells and URLs give a meaning to",
+            "skills/beta/assets/日本語 🙂.md": b"no newline at the end",
             "skills/beta/assets/bytes.bin": bytes(range(256)),
             "skills/beta/assets/empty.txt": b"",
             "skills/beta/.hidden/note.txt": b"dots\n",
