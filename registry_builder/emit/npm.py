@@ -149,7 +149,7 @@ def _version(document: Document, row: Row, site: Site) -> dict[str, object]:
         "dist": _dist(derived, site.url(tarball_key(document.name, derived.sha256))),
     }
     if row is document.current:
-        found["description"] = document.description
+        found |= {"description": document.description, **about(summarise(document))}
     if DEPRECATED in {row.state, document.state}:
         found["deprecated"] = _warning(document, row)
     return found

@@ -89,7 +89,7 @@ def whole() -> dict[str, Any]:
         "sx": {"sha256": sha256(SX), "size": len(SX), "metadata": sha256(b"x = 1\n")},
     }
     version = {"version": 1, "state": "active", "sha256": sha256(ZIP), "size": len(ZIP), "derived": derived}
-    return json.loads(
+    tree: dict[str, Any] = json.loads(
         json.dumps(
             {
                 "marketplace.json": {"name": "acme", "plugins": plugins},
@@ -121,7 +121,8 @@ def whole() -> dict[str, Any]:
                 },
             }
         )
-    ) | {
+    )
+    return tree | {
         ZIP_KEY: ZIP,
         BUNDLE_KEY: BUNDLE,
         SX_KEY: SX,

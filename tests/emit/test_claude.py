@@ -232,9 +232,9 @@ def many(count: int, length: int = 1_024) -> list[Summary]:
 @pytest.mark.parametrize(("count", "listed"), [(1_000, 1_000), (10_000, 10_000), (20_000, None)])
 def test_the_root_keeps_its_limit_and_is_quick(count: int, listed: int | None) -> None:
     items = many(count)
-    start = time.perf_counter()
+    start = time.process_time()
     emission = claude.emit_registry(items, SITE)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 2
     ((key, body),) = emission.entries
     plugins = json.loads(body)["plugins"]
     assert len(body) <= 5_242_880
@@ -288,6 +288,19 @@ def test_what_fits_at_the_least_length_is_the_newest_first() -> None:
         (extra,) = cut_to(10**6, [missing])[0]
         one_more = [*plugins, {**extra, "description": catalogue.cut(extra["description"], 80)}]
         assert len(catalogue.encode({**HEAD, "plugins": one_more})) > limit
+
+
+@pytest.mark.parametrize("start", [10**6, 20_000, 9_000, 3_000])
+def test_a_file_may_fill_its_limit_to_the_last_byte(start: int) -> None:
+    items = [*many(30), bundle("b", "s00003", "s00007"), summary("zz", description="💥" * 900)]
+
+    def size(limit: int) -> int:
+        plugins, _ = cut_to(limit, items)
+        return len(catalogue.encode({**HEAD, "plugins": plugins}))
+
+    full = size(start)
+    assert size(full) == full
+    assert size(full - 1) < full
 
 
 def test_a_cut_catalogue_lists_no_bundle_without_its_dependencies() -> None:

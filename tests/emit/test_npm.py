@@ -193,16 +193,19 @@ def test_a_whole_packument() -> None:
         homepage="https://a.b",
         description="Does it.",
     )
-    assert packument(given) == {
-        "_id": "@acme/aa",
-        "name": "@acme/aa",
+    said = {
         "description": "Does it.",
         "keywords": ["pdf"],
         "license": "MIT",
         "author": {"name": "Jane"},
         "homepage": "https://a.b",
+    }
+    assert packument(given) == {
+        "_id": "@acme/aa",
+        "name": "@acme/aa",
+        **said,
         "dist-tags": {"latest": "2.0.0"},
-        "versions": {"1.0.0": version("aa", 1), "2.0.0": version("aa", 2, description="Does it.")},
+        "versions": {"1.0.0": version("aa", 1), "2.0.0": version("aa", 2, **said)},
         "time": {"created": DAYS[1], "modified": DAYS[2], "1.0.0": DAYS[1], "2.0.0": DAYS[2]},
     }
 

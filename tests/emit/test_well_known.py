@@ -161,9 +161,9 @@ def test_the_root_lists_all_or_the_collection_default_or_the_newest(
     members = tuple(f"s{i:05}" for i in default)
     site = with_collections(collection("default", *members)) if members else SITE
     items = many(count)
-    start = time.perf_counter()
+    start = time.process_time()
     emission = well_known.emit_registry(items[::-1], site)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     found = {key: json.loads(body) for key, body in emission.entries}
     assert names(found) == [f"s{i:05}" for i in listed]
     assert [(item.rule, item.level, item.path) for item in emission.findings] == [
