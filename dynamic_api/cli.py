@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import signal
 import socket
 from pathlib import Path
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 # How long answers that are still being sent may take after the first signal.
-_GRACE_SECONDS = 5
+_GRACE_SECONDS = 2
 
 
 @click.command()
@@ -60,9 +61,10 @@ def _config(folder: Path, tls_cert: Path | None, tls_key: Path | None) -> uvicor
     config = uvicorn.Config(
         published(folder),
         access_log=False,
-        log_level="warning",
+        log_level="error",
         lifespan="off",
         server_header=False,
+        ws="none",
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -110,7 +112,15 @@ def _run(config: uvicorn.Config, listener: socket.socket) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether to log `record`: answers that our leaving cuts short are counted there, and need no stacks."""
+    from asyncio import CancelledError
+
+    return record.exc_info is None or not isinstance(record.exc_info[1], CancelledError)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

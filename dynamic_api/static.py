@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import hashlib
 import os
 import re
@@ -14,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -95,13 +94,13 @@ class _EveryPath(BaseRoute):
             return
         mount = scope.get("root_path", "")
         key = key_of(scope["path"].removeprefix(mount))
-        opened = None if key is None else await to_thread.run_sync(self._open, key)
-        if opened is None and key and await to_thread.run_sync(self._is_page, key):
+        opened = None if key is None else await run_in_threadpool(self._open, key)
+        if opened is None and key and await run_in_threadpool(self._is_page, key):
             await _moved(f"{mount}/{key}/", scope["query_string"])(scope, receive, send)
             return
         status = 200
         if opened is None and "text/html" in request.headers.get("accept", ""):
-            status, opened = 404, await to_thread.run_sync(self._open, "404.html")
+            status, opened = 404, await run_in_threadpool(self._open, "404.html")
         if opened is None:
             await _missing()(scope, receive, send)
             return
@@ -274,8 +273,7 @@ async def _chunks(fd: int, span: range) -> AsyncIterator[bytes]:
     """The bytes of `span`; ends early only if the file was cut in place, which the server then reports."""
     offset = span.start
     while offset < span.stop:
-        read = functools.partial(os.pread, fd, min(CHUNK, span.stop - offset), offset)
-        chunk = await to_thread.run_sync(read)
+        chunk = await run_in_threadpool(os.pread, fd, min(CHUNK, span.stop - offset), offset)
         if not chunk:
             return
         offset += len(chunk)

@@ -454,6 +454,20 @@ def test_serve_prints_one_line_and_leaves_with_0_on_a_signal(folder: Path, numbe
     assert (process.returncode, rest) == (0, "")
 
 
+def test_a_reader_that_stands_still_does_not_keep_serve_from_leaving(tmp_path: Path) -> None:
+    (tmp_path / "release.json").touch()
+    with (tmp_path / "big.bin").open("wb") as file:
+        file.truncate(CHUNK * 400)
+    process, url = _start(tmp_path)
+    with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as reader:
+        reader.sendall(b"GET /big.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert reader.recv(12) == b"HTTP/1.1 200"
+        process.terminate()
+        _, rest = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
 def test_serve_over_tls(folder: Path, tmp_path: Path) -> None:
     made = certify(tmp_path, "127.0.0.1")
     process, url = _start(folder, "--tls-cert", str(made.cert), "--tls-key", str(made.key))
