@@ -306,11 +306,16 @@ def test_a_file_may_fill_its_limit_to_the_last_byte(start: int) -> None:
 def test_a_cut_catalogue_lists_no_bundle_without_its_dependencies() -> None:
     items = many(30)
     newest = sorted(sorted(items, key=lambda item: item.name), key=lambda item: item.time, reverse=True)
-    bundles = [bundle(f"b{i}", newest[i].name, newest[3 * i].name) for i in range(1, 10)]
+    late = {"time": "2027-01-01T00:00:00Z"}
+    bundles = [
+        bundle(f"b{i}", newest[i].name, newest[3 * i].name, versions=(row(1, f"b{i}", **late),))
+        for i in range(1, 10)
+    ]
     seen = set()
-    for limit in range(1_000, 15_000, 501):
-        plugins, _ = cut_to(limit, [*items, *bundles])
+    for limit in range(1_000, 15_000, 83):
+        plugins, findings = cut_to(limit, [*items, *bundles])
         names = {item["name"] for item in plugins}
+        assert all(item.message.startswith(f"{len(names)} of 39 entries") for item in findings)
         for item in bundles:
             assert item.name not in names or names.issuperset(item.dependencies)
         seen |= names
