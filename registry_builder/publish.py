@@ -159,15 +159,22 @@ class Publisher:
         for number, change in enumerate(changes):
             if number % _BATCH == 0:
                 self._still_ours()
-            tag = self.store.tag(change.key)
-            there = None if tag is None else digest(self.store.get(change.key))
-            if there != change.pin.sha256:
-                if there is not None and there not in change.allowed:
-                    self._refuse_foreign(change)
-                    healed.append(change.key)
-                self.store.put(change.key, self.spool.get(change.key), expect=tag or "")
+            if self._write_one(change):
+                healed.append(change.key)
             self.tick("written")
         return healed
+
+    def _write_one(self, change: Change) -> bool:
+        """Write a key that does not hold its bytes yet; whether it held some that are not ours."""
+        tag = self.store.tag(change.key)
+        there = None if tag is None else digest(self.store.get(change.key))
+        if there == change.pin.sha256:
+            return False
+        foreign = there is not None and there not in change.allowed
+        if foreign:
+            self._refuse_foreign(change)
+        self.store.put(change.key, self.spool.get(change.key), expect=tag or "")
+        return foreign
 
     def _refuse_foreign(self, change: Change) -> None:
         if classify(change.key) not in _ALWAYS_OURS:
