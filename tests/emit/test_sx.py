@@ -24,6 +24,11 @@ from registry_builder.core.ledger import Derived, Row
 from registry_builder.emit import sx
 from registry_builder.emit.base import Derivation, Page, Source
 
+
+def nothing(url: str) -> None:
+    """A server that has nothing."""
+
+
 PLUGIN = ".claude-plugin/plugin.json"
 HOSTILE = [
     'quote " and \\ and \'\'\' and """',
@@ -378,7 +383,7 @@ size = 2
         "sx/old/api/skills/sx.profiles": '{"active":null,"profiles":[]}\n',
     }
     assert check_profiles(made["sx/old/api/skills/sx.profiles"]) == []
-    assert check_lock(made["sx/old/api/skills/sx.lock"], {}.get) == []
+    assert check_lock(made["sx/old/api/skills/sx.lock"], nothing) == []
 
 
 def test_registry_without_collections_has_no_lock() -> None:
@@ -450,7 +455,7 @@ def test_lock_names_bundles_that_install() -> None:
     lock = locks(items, collection("docs", "aa", "bb"))["sx/docs/api/skills/sx.lock"]
     served = {f"{SITE.base_url}/{key}": body for one in made for key, body in one.objects}
     assert check_lock(lock, served.get) == []
-    assert check_lock(lock, {}.get) != []
+    assert check_lock(lock, nothing) != []
 
 
 def test_lock_version_changes_with_the_rows_only() -> None:
