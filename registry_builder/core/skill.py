@@ -22,8 +22,8 @@ _TITLE = re.compile(r"#[ \t]+(\S[^\n]*)")
 class Skill:
     """One asset as its author describes it; `name` is the folder's.
 
-    `label` is the author's own version. `metadata`, and `extra` with each field that has no place of its own or
-    not the shape for it, are plain JSON data. `scripts` can be run: at the root or in `scripts/`.
+    `label` is the author's own version. `metadata` is plain JSON data, and so is `extra`: what has no place
+    of its own, or not the shape for it. `scripts` are the paths of what can be run.
     """
 
     name: str

@@ -65,13 +65,18 @@ def read_block(text: str, first_line: int) -> Block:
         reader.block.fields = None
     except yaml.MarkedYAMLError as error:
         reader.block.fields = None
-        mark = error.problem_mark or error.context_mark
-        line = first_line + (mark.line if mark else 0)
+        line = first_line + _bad_line(error, text.rstrip().count("\n"))
         reader.note("yaml-bad", line, f"the YAML cannot be read: {_reason(error)}")
     except yaml.YAMLError as error:
         reader.block.fields = None
         reader.note("yaml-bad", first_line, f"the YAML cannot be read: {shown(str(error))}")
     return reader.block
+
+
+def _bad_line(error: yaml.MarkedYAMLError, last: int) -> int:
+    """Where the error is; for what is never closed, where it was opened."""
+    places = [mark.line for mark in (error.problem_mark, error.context_mark) if mark]
+    return next((line for line in places if line <= last), last)
 
 
 def _reason(error: yaml.MarkedYAMLError) -> str:
@@ -135,6 +140,8 @@ class _Reader:
             self.open(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             self.stack.pop()
+        elif isinstance(event, yaml.AliasEvent) and not self.started:
+            self.give_up("yaml-not-mapping", event, "the front matter is an alias, not `key: value` lines")
         elif isinstance(event, yaml.AliasEvent):
             self.note(
                 "yaml-alias",

@@ -48,7 +48,7 @@ def check_folder(folder: Folder, policy: Policy) -> tuple[Skill | None, tuple[Fi
 def _everywhere(folder: Folder, policy: Policy) -> Iterator[Problem]:
     """What every type has in common."""
     yield from check_name(folder)
-    yield from check_paths(folder)
+    yield from check_paths(folder, PROMPT_FILES.get(folder.type, ""))
     yield from check_size(folder, policy.limits)
     yield from check_strays(folder)
     yield from check_leftovers(folder)

@@ -96,4 +96,4 @@ def _some(others: Sequence[str]) -> str:
 
 
 def _finding(rule: Rule, level: str, name: str, path: str, message: str) -> Finding:
-    return Finding(rule.id, level, name, shown(path, 500), 0, message, rule.mend)
+    return Finding(rule.id, level, shown(name), shown(path, 500), 0, message, rule.mend)

@@ -128,7 +128,6 @@ _HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069
 _WINDOWS = re.compile(r'[<>:"|?*]')
 _DRIVE = re.compile(r"[A-Za-z]:")
 _GIT = frozenset({".git", "git~1"})
-_PROMPT_FORMS = frozenset({"skill.md", "agent.md", "command.md", "rule.md"})
 
 
 def is_device_name(name: str) -> bool:
@@ -136,12 +135,15 @@ def is_device_name(name: str) -> bool:
     return _DEVICE.fullmatch(name) is not None
 
 
-def check_paths(folder: Folder) -> Iterator[Problem]:
-    """Everything that is wrong with the paths of `folder`, links and submodules included."""
+def check_paths(folder: Folder, prompt: str) -> Iterator[Problem]:
+    """What is wrong with the paths of `folder`, of links and submodules too.
+
+    Two spellings of `prompt` are left to the rules about the prompt file.
+    """
     paths = [file.path for file in folder.files] + [stray.path for stray in folder.strays]
     for path in paths:
         yield from _path(path)
-    yield from _collisions(paths)
+    yield from _collisions(paths, prompt.lower())
 
 
 def _path(path: str) -> Iterator[Problem]:
@@ -221,7 +223,7 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def _collisions(paths: list[str]) -> Iterator[Problem]:
+def _collisions(paths: list[str], prompt: str) -> Iterator[Problem]:
     """Each path, or folder on the way to it, that is another one where case does not count."""
     seen: dict[str, str] = {}
     files: set[str] = set()
@@ -235,7 +237,7 @@ def _collisions(paths: list[str]) -> Iterator[Problem]:
         while end > 0 and path[:end] not in folders:
             part = path[:end]
             other = seen.setdefault(folded(part), part)
-            if other != part and not _prompt_pair(part):
+            if other != part and part.lower() != prompt:
                 yield _problem(
                     "path-collision",
                     path,
@@ -247,8 +249,3 @@ def _collisions(paths: list[str]) -> Iterator[Problem]:
             end = path.rfind("/", 0, end)
     for path in sorted(files & folders):
         yield _problem("path-twice", path, f"{shown(path)} is a file and a folder")
-
-
-def _prompt_pair(part: str) -> bool:
-    """Two prompt files have a rule of their own."""
-    return part.lower() in _PROMPT_FORMS

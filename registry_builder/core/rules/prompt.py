@@ -204,12 +204,6 @@ def _others(folder: Folder, prompt: str) -> Iterator[Problem]:
 
 
 def _missing(folder: Folder, prompt: str) -> Problem:
-    message = f"there is no {prompt}"
-    strays = [stray.path for stray in folder.strays if stray.path == prompt]
-    if strays:
-        message += (
-            f" ({prompt} is a {folder.strays[0].kind})"
-            if len(folder.strays) == 1
-            else " that is a regular file"
-        )
+    stray = any(stray.path == prompt for stray in folder.strays)
+    message = f"{prompt} is no regular file" if stray else f"there is no {prompt}"
     return Problem("prompt-missing", 0, message, f"add {prompt}")

@@ -76,4 +76,4 @@ def finding_of(problem: Problem, rule: Rule, level: str, folder: Folder) -> Find
     """`problem` as a finding about `folder`."""
     path = f"{folder.path}/{problem.path}" if problem.path else folder.path
     mend = problem.mend or rule.mend
-    return Finding(rule.id, level, folder.name, shown(path, 500), problem.line, problem.message, mend)
+    return Finding(rule.id, level, shown(folder.name), shown(path, 500), problem.line, problem.message, mend)

@@ -156,7 +156,9 @@ def _homes(file: File) -> Iterator[Problem]:
 
 
 def _merge(file: File) -> Iterator[Problem]:
-    start = re.search(rb"^<{7} ", file.data, re.MULTILINE)
+    # A prompt file's front matter has a rule of its own.
+    begin = max(0, file.data.find(b"\n---")) if file.data.startswith(b"---") else 0
+    start = re.compile(rb"^<{7} ", re.MULTILINE).search(file.data, begin)
     if start and re.compile(rb"^>{7} ", re.MULTILINE).search(file.data, start.end()):
         yield Problem(
             "merge-marker", line_of(file.data, start.start()), "<<<<<<< is left from a merge", path=file.path
