@@ -55,7 +55,9 @@ class Build:
     def run(self) -> Release:
         """The release of `commit`. Raises Refused with every finding, OverBudget, Missing, Unfit."""
         base, own = self.previous.base, self.own_files(self.commit)
-        work = Workshop(self.source, self.settings, self.site(), base, self.spool, self.tick)
+        work = Workshop(
+            self.source, self.settings, self.site(), base, self.spool, self.tick, self.previous.revoked
+        )
         current = self.source.listings(self.commit, self.settings.roots)
         if not base.noted and self.settings.seed == "history":
             Replay(self, work).run()
@@ -113,7 +115,7 @@ class Build:
         def memo(name: str) -> str:
             table = settings.skills.get(name)
             within = [key for key, item in own.collections.items() if name in item.skills]
-            parts = [table, own.about(name), within]
+            parts = [table, own.about(name), within, self.previous.revoked.about(name)]
             return _digest([plain, *parts]) if any(parts) else plain
 
         return memo

@@ -12,6 +12,7 @@ from msgspec import Struct
 from registry_builder.core.errors import Foreign, Missing
 from registry_builder.core.key import digest, node_key
 from registry_builder.core.ledger import Document, decode_document
+from registry_builder.core.revoked import REVOKED_KEY, Revoked, decode_revoked
 from registry_builder.core.tree import (
     Bin,
     NamePins,
@@ -126,6 +127,14 @@ def read_pointer(reader: Reader) -> Pointer | None:
         ) from error
 
 
+def read_revoked(reader: Reader) -> Revoked:
+    """revoked.json, empty when there is none. Raises Foreign."""
+    try:
+        return decode_revoked(reader.get(REVOKED_KEY))
+    except Missing:
+        return Revoked()
+
+
 class Previous:
     """What a bucket holds before a build: its pointer, the view to build on, and what to finish.
 
@@ -137,6 +146,7 @@ class Previous:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.pointer = read_pointer(reader)
+        self.revoked = read_revoked(reader)
         self.unfinished: View | None = None
         self.view = View(reader, self.pointer.readable_root if self.pointer else None)
         self.base = self.view

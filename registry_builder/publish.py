@@ -12,6 +12,7 @@ from registry_builder.build import BUILDER
 from registry_builder.core.errors import Busy, Foreign
 from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import encode
+from registry_builder.core.revoked import Revoked
 from registry_builder.core.tree import Pin, Pins, Pointer, Record, pin, write_rank
 from registry_builder.previous import POINTER_KEY, Previous
 from registry_builder.release import Release
@@ -54,13 +55,19 @@ class Published:
     healed: tuple[str, ...]
 
 
+def in_force(settings: Settings, revoked: Revoked) -> str:
+    """Digest of all that decides a release besides its commit, the ledger and the builder."""
+    return digest(encode([settings.sha256, revoked]))
+
+
 def is_noop(previous: Previous, commit: str, settings: Settings) -> bool:
     """Whether the bucket already holds exactly this: same commit, builder and settings, nothing open."""
     pointer = previous.pointer
     return (
         pointer is not None
         and pointer.complete
-        and (pointer.commit, pointer.builder, pointer.settings) == (commit, BUILDER, settings.sha256)
+        and (pointer.commit, pointer.builder, pointer.settings)
+        == (commit, BUILDER, in_force(settings, previous.revoked))
     )
 
 
@@ -128,7 +135,7 @@ class Publisher:
             skills=release.skills,
             versions=release.versions,
             builder=BUILDER,
-            settings=self.settings.sha256,
+            settings=in_force(self.settings, self.previous.revoked),
             owner=self.who,
             lease_until=_stamp(self.now() + LEASE),
         )

@@ -13,12 +13,11 @@ from registry_builder.core.errors import OverBudget
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
 from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
-from registry_builder.core.ledger import REMOVED, Document, Row, encode
-from registry_builder.core.state import with_states
+from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Row, encode
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Budget, Collection, Page, Site, Summary, summarise
 from registry_builder.emit.base import Source as Made
-from registry_builder.emit.table import budgets, emit_registry, emit_skill, object_keys
+from registry_builder.emit.table import EMITTERS, budgets, emit_registry, emit_skill, object_keys
 from registry_builder.own_files import OwnFiles, declared
 from registry_builder.press import BUNDLE, Checked, objects_of, published_skill
 from registry_builder.previous import Noted, SummaryNode
@@ -115,7 +114,7 @@ class Assembly:
         document = self.work.document(name)
         if document is None:
             raise AssertionError(f"{name} has no document")
-        document = with_states(document, self.own.about(name), self.work.settings.base_url)
+        document = self.work.stated(document, self.own)
         current = document.current
         files = self._files(document, current) if current else ()
         self._page(Page(document, published_skill(document, files) if files else None, files))
@@ -150,6 +149,10 @@ class Assembly:
         found = {key: item for key, item in before.keys.items() if classify(key) in _KEPT} if before else {}
         found |= self.work.objects.get(name, {})
         for row in document.versions:
+            if row.state == QUARANTINED:
+                for key in object_keys(tuple(EMITTERS), name, row):
+                    found.pop(key, None)
+                continue
             needed = object_keys(self.work.settings.emitters, name, row)
             fresh = needed[0] in self.work.objects.get(name, {})
             if not fresh and (forced or any(key not in found for key in needed)):
@@ -240,4 +243,3 @@ class Enforcer:
                     place=key,
                     mend="publish fewer or smaller assets, or switch this emitter off",
                 )
-

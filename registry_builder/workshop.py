@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from registry_builder.core.errors import Unfit
 from registry_builder.core.finding import Finding
-from registry_builder.core.ledger import REMOVED, Document, Moment, bury
+from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Moment, bury
+from registry_builder.core.revoked import Revoked
 from registry_builder.core.rules import check_names
 from registry_builder.core.state import with_states
 from registry_builder.core.tree import Pin
@@ -34,6 +35,7 @@ class Workshop:
     base: View
     spool: Spool
     tick: Callable[[str], None]
+    revoked: Revoked = Revoked()
     documents: dict[str, Document] = field(default_factory=dict)
     objects: dict[str, dict[str, Pin]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -76,7 +78,11 @@ class Workshop:
         """Put the states that `own` gives to `name` into its document."""
         document = self.document(name)
         if document is not None:
-            self.documents[name] = with_states(document, own.about(name), self.settings.base_url)
+            self.documents[name] = self.stated(document, own)
+
+    def stated(self, document: Document, own: OwnFiles) -> Document:
+        """`document` in the states that are in force."""
+        return with_states(document, own.about(document.name), self.revoked.reasons, self.settings.base_url)
 
     def check_names(self, current: Mapping[str, Listing]) -> tuple[Finding, ...]:
         """What is wrong between names; done again only when one came or went."""
@@ -141,9 +147,9 @@ class Advance:
         except Unfit as error:
             work.refused.add(name)
             return [unfit(error, checked.folder)]
-        for key, body in pressed.objects:
+        document = work.stated(pressed.document, self.own)
+        for key, body in pressed.objects if document.newest.state != QUARANTINED else ():
             work.objects.setdefault(name, {})[key] = work.spool.add(key, body)
-        document = with_states(pressed.document, self.own.about(name), work.settings.base_url)
         work.documents[name] = document
         work.refused.discard(name)
         if pressed.minted:

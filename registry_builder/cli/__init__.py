@@ -22,6 +22,7 @@ COMMANDS = {
     "init": "registry_builder.cli.init:init",
     "new": "registry_builder.cli.new:new",
     "pack": "registry_builder.cli.pack:pack",
+    "quarantine": "registry_builder.cli.quarantine:quarantine",
     "serve": "dynamic_api.cli:serve",
     "show": "registry_builder.cli.look:show",
     "versions": "registry_builder.cli.look:versions",

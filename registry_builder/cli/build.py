@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 import click
 
-from registry_builder import build as pipeline
-from registry_builder import publish
+from registry_builder.build import Refused
 from registry_builder.cli import findings as shown
-from registry_builder.cli.options import (
-    Progress,
-    content_option,
-    echo_json,
-    finding_row,
-    json_option,
-    opened,
-    preset_option,
-)
+from registry_builder.cli.options import Progress, content_option, echo_json, finding_row, json_option, opened
+from registry_builder.cli.publishing import flags_of, publish_commit, release_options
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
 from registry_builder.previous import Previous
+from registry_builder.publish import Published, is_noop
 from registry_builder.release import Release
-from registry_builder.settings import DEFAULT_BASE_URL, Flags, Settings
+from registry_builder.settings import DEFAULT_BASE_URL, Settings
 from registry_builder.source import Commit, Source
-from registry_builder.spool import Spool
 from registry_builder.store.filesystem import FilesystemStore
-from registry_builder.templates import load_templates
 
 
 @click.command()
@@ -40,11 +28,7 @@ from registry_builder.templates import load_templates
     "--to", "target", required=True, type=click.Path(path_type=Path), help="The folder to build into."
 )
 @click.option("--rev", default="HEAD", show_default=True, help="The commit to build.")
-@click.option("--base-url", help="Where the folder will be served; every link starts with it.")
-@click.option("--name", help="The registry's name: marketplace and npm scope.")
-@preset_option
-@click.option("--emit", metavar="LIST", help="Emitters or groups, separated by commas: core, claude, npm …")
-@click.option("--skip-invalid", is_flag=True, help="Leave what has errors at its last version and list it.")
+@release_options
 @json_option
 def build(
     content: Path,
@@ -62,13 +46,7 @@ def build(
     Only what changed is written; a build that was killed is finished by the next one. A folder that is not
     empty and holds no release is not touched.
     """
-    flags = Flags(
-        base_url=base_url,
-        name=name,
-        preset=preset,
-        emit=tuple(part.strip() for part in emit.split(",") if part.strip()) if emit is not None else None,
-        skip_invalid=skip_invalid,
-    )
+    flags = flags_of(base_url, name, preset, emit, skip_invalid)
     started = monotonic()
     with opened(content, rev, flags) as (source, commit, settings):
         return Run(source, commit, settings, target, as_json, started).run()
@@ -89,21 +67,15 @@ class Run:
 
     def run(self) -> int:
         progress = Progress()
-        with FilesystemStore(self.target) as store, Spool() as spool:
+        with FilesystemStore(self.target) as store:
             previous = Previous(store)
-            if publish.is_noop(previous, self.commit.id, self.settings) and previous.pointer:
+            if is_noop(previous, self.commit.id, self.settings) and previous.pointer:
                 return self._say_noop(previous.pointer)
-            build = pipeline.Build(
-                self.source, self.commit, self.settings, previous, spool, load_templates(), progress.tick
-            )
             try:
-                release = build.run()
-                plan = publish.plan(release, previous)
-                publisher = publish.Publisher(
-                    store, spool, previous, self.settings, _who(), lambda: datetime.now(UTC), progress.tick
+                release, published = publish_commit(
+                    store, previous, self.source, self.commit, self.settings, progress.tick
                 )
-                published = publisher.apply(release, plan)
-            except pipeline.Refused as error:
+            except Refused as error:
                 progress.end()
                 return self._say_refused(error)
             finally:
@@ -117,7 +89,7 @@ class Run:
             click.echo(f"{self.target} already holds {self.commit.id[:12]} (generation {pointer.generation})")
         return 0
 
-    def _say_refused(self, error: pipeline.Refused) -> int:
+    def _say_refused(self, error: Refused) -> int:
         if self.as_json:
             rows = [finding_row(finding) for finding in error.findings]
             echo_json({"error": {"code": error.code, "message": error.message}, "findings": rows})
@@ -126,7 +98,7 @@ class Run:
             click.echo(f"error: {error}; nothing was written", err=True)
         return error.exit_code
 
-    def _say(self, release: Release, published: publish.Published) -> int:
+    def _say(self, release: Release, published: Published) -> int:
         skipped = _skipped(release)
         if self.as_json:
             counts = self._counts(published.pointer, minted=len(release.minted), objects=published.written)
@@ -190,7 +162,3 @@ def _skipped(release: Release) -> list[tuple[str, list[Finding]]]:
     errors = [finding for finding in release.findings if finding.level == "error"]
     names = sorted({finding.name for finding in errors} | set(release.refused))
     return [(name, [finding for finding in errors if finding.name == name]) for name in names]
-
-
-def _who() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"

@@ -5,7 +5,7 @@ Source: DESIGN.md section 5, "States"; contracts/content.md, "advisories.toml".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -26,9 +26,14 @@ from registry_builder.core.ledger import (
 _STRENGTH = (ACTIVE, DEPRECATED, YANKED, QUARANTINED)
 
 
-def with_states(document: Document, advisories: Sequence[Advisory], base_url: str) -> Document:
-    """`document` with each row in the strongest state that an advisory gives it, and its URL."""
-    rows = tuple(_with_state(row, advisories) for row in document.versions)
+def with_states(
+    document: Document, advisories: Sequence[Advisory], revoked: Mapping[str, str], base_url: str
+) -> Document:
+    """`document` with each row in the strongest state that anything gives it, and its URL.
+
+    `revoked` maps artifact digest → reason: those rows are quarantined whatever advisories say.
+    """
+    rows = tuple(_with_state(row, advisories, revoked) for row in document.versions)
     newest_served = next((row for row in reversed(rows) if row.state in SERVED), None)
     gone = document.state == REMOVED
     current = None if gone else newest_served
@@ -41,7 +46,9 @@ def with_states(document: Document, advisories: Sequence[Advisory], base_url: st
     )
 
 
-def _with_state(row: Row, advisories: Iterable[Advisory]) -> Row:
+def _with_state(row: Row, advisories: Iterable[Advisory], revoked: Mapping[str, str]) -> Row:
+    if row.sha256 in revoked:
+        return replace(row, state=QUARANTINED, reason=revoked[row.sha256])
     state, reason = ACTIVE, None
     for item in advisories:
         covers = item.versions is None or row.version in item.versions

@@ -176,4 +176,5 @@ def cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     head = text[: length - 1]
-    return (head.rsplit(None, 1)[0] if " " in head else head).rstrip() + "…"
+    words = head.rsplit(None, 1)
+    return (words[0] if len(words) > 1 else head).rstrip() + "…"

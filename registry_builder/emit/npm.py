@@ -64,6 +64,12 @@ def derive(source: Source, site: Site) -> Derivation | None:
     return Derivation(record, ((tarball_key(source.skill.name, record.sha256), body),))
 
 
+def row_keys(name: str, row: Row) -> dict[str, str]:
+    """Key → sha256 of what `row` pins for ever for npm."""
+    record = row.derived.get("npm")
+    return {tarball_key(name, record.sha256): record.sha256} if record else {}
+
+
 def emit_skill(page: Page, site: Site) -> Iterator[Made]:
     """The packument. Of a name that serves nothing it has no versions and no `latest`."""
     document = page.document
