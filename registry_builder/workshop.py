@@ -35,7 +35,7 @@ class Workshop:
     base: View
     spool: Spool
     tick: Callable[[str], None]
-    revoked: Revoked = Revoked()
+    revoked: Revoked = field(default_factory=Revoked)
     documents: dict[str, Document] = field(default_factory=dict)
     objects: dict[str, dict[str, Pin]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
