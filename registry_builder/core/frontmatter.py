@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from registry_builder.core.problem import Problem
 from registry_builder.core.shown import shown
@@ -27,6 +28,7 @@ _INDENTED = re.compile(r"^[ \t]+---[ \t]*\r?$", re.MULTILINE)
 _LONE_CR = re.compile(r"\r(?!\n)")
 _MERGE_MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?:[ \t][^\n]*)?\r?$", re.MULTILINE)
 _LATE_LINES = 50
+_PLACES = 10  # of one kind; who mends these sees the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,10 @@ def _unreadable(head: str) -> Iterator[Problem]:
             "yaml-too-big", 2, f"the front matter has {len(head)} characters, more than {MAX_CHARACTERS}"
         )
         return
-    for match in _LOOKALIKE.finditer(head):
+    for match in islice(_LOOKALIKE.finditer(head), _PLACES):
         message = f"{shown(match[0], 40)} ends the front matter for some clients and not for others"
         yield Problem("fence-lookalike", _line(head, match), message)
-    for match in _MERGE_MARKER.finditer(head):
+    for match in islice(_MERGE_MARKER.finditer(head), _PLACES):
         yield Problem("front-matter-merge-marker", _line(head, match), f"{match[0][:7]} is left from a merge")
     control = _control(head)
     if control:
@@ -163,7 +165,7 @@ def _control(head: str) -> re.Match[str] | None:
 
 
 def _indented(head: str) -> Iterator[Problem]:
-    for match in _INDENTED.finditer(head):
+    for match in islice(_INDENTED.finditer(head), _PLACES):
         message = "an indented --- inside a value ends the front matter for clients that trim lines"
         yield Problem("fence-in-value", _line(head, match), message)
 

@@ -19,6 +19,7 @@ from registry_builder.core.shown import shown
 TEXT_FIELDS = frozenset({"name", "description", "version", "license"})
 MAX_DEPTH = 32
 MAX_NODES = 10_000
+MAX_PROBLEMS = 50
 MAX_SAFE_INTEGER = 2**53 - 1
 
 # U+0085, U+2028 and U+2029 are line breaks to YAML 1.1 and to nobody else.
@@ -66,10 +67,11 @@ def read_block(text: str, first_line: int) -> Block:
     except yaml.MarkedYAMLError as error:
         reader.block.fields = None
         line = first_line + _bad_line(error, text.rstrip().count("\n"))
-        reader.note("yaml-bad", line, f"the YAML cannot be read: {_reason(error)}")
+        reader.block.problems.append(Problem("yaml-bad", line, f"the YAML cannot be read: {_reason(error)}"))
     except yaml.YAMLError as error:
         reader.block.fields = None
-        reader.note("yaml-bad", first_line, f"the YAML cannot be read: {shown(str(error))}")
+        message = f"the YAML cannot be read: {shown(str(error))}"
+        reader.block.problems.append(Problem("yaml-bad", first_line, message))
     return reader.block
 
 
@@ -116,6 +118,8 @@ class _Reader:
 
     def note(self, rule: str, line: int, message: str) -> None:
         self.block.problems.append(Problem(rule, line, message))
+        if len(self.block.problems) >= MAX_PROBLEMS:
+            raise _GaveUp
 
     def read(self, text: str) -> None:
         events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)

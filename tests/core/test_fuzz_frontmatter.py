@@ -13,7 +13,7 @@ from registry_builder.core.frontmatter import read_front_matter
 from registry_builder.core.rules import Policy, check_folder
 
 EXAMPLES = settings(
-    max_examples=400, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=600, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 PIECES = st.sampled_from(
@@ -26,7 +26,20 @@ PIECES = st.sampled_from(
     ]
 )  # fmt: skip
 BLOCKS = st.lists(PIECES, max_size=25).map("".join)
+KEYS = st.sampled_from(["name", "description", "version", "metadata", "a", "'b'", '"c"', "1", "yes", "? d\n"])
+VALUES = st.one_of(
+    st.sampled_from(
+        ["[a, {b: 1.10}]", "{x: [yes, 2]}", "|\n  a\n   ---\n", ">-\n  b\n", "\n  - c\n  - 1e3", "'---'", ""]
+    ),
+    st.lists(PIECES, max_size=3).map("".join),
+    st.text(max_size=12),
+)
+ODD_LINES = st.sampled_from(
+    ["---", "--- ", "---\t", "---x", "--- x", "----", "...", " ---", "# c", "", "a:\r"]
+)
+LINES = st.lists(st.one_of(st.tuples(KEYS, VALUES).map(": ".join), ODD_LINES), max_size=6).map("\n".join)
 ODD_FILES = st.one_of(
+    LINES.map(lambda block: f"---\n{block}\n---\nbody\n".encode("utf-8", "replace")),
     st.binary(max_size=200),
     BLOCKS.map(str.encode),
     BLOCKS.map(lambda block: f"---\n{block}\n---\nbody\n".encode()),

@@ -13,10 +13,11 @@ from registry_builder.core.rules import Policy, check_folder
 SECONDS = 3.0
 
 PIECES = [
-    "x", "x ", "\n", " ", "\t", "`", "#", "-", "- ", "* ", "[a](b) ", "](", "[", "](a", "[a]: b\n", "```\n", "<!--",
-    "token=", "secret", "api_key: ", "://a:", "://a:b@", "/home/abc ", "/Users/", "<<<<<<< ", ">>>>>>> \n", "AKIA",
-    "-----BEGIN ", "PRIVATE KEY-----", "\u200b", "\u200d", "\U0001f3f4", "\U000e0061", "\U0001f3f4\U000e0061",
-    "---\n", "--- \n", "...\n", " ---\n", "=", "a" * 21 + " ", "sk-ant-", "xoxb-", "A=b\n", "export ", "é", "\r", "\r\n",
+    "x", "x ", "\n", " ", "\t", "`", "#", "-", "- ", "* ", "[a](b) ", "](", "[", "](a", "[a]: b\n",
+    "```\n", "<!--", "token=", "secret", "api_key: ", "://a:", "://a:b@", "/home/abc ", "/Users/",
+    "<<<<<<< ", ">>>>>>> \n", "AKIA", "-----BEGIN ", "PRIVATE KEY-----", "\u200b", "\u200d",
+    "\U0001f3f4", "\U000e0061", "\U0001f3f4\U000e0061", "---\n", "--- \n", "...\n", " ---\n", "=",
+    "a" * 21 + " ", "sk-ant-", "xoxb-", "A=b\n", "export ", "é", "\r", "\r\n",
 ]  # fmt: skip
 
 

@@ -61,6 +61,7 @@ _TOKENS = (
 _TOKEN = re.compile(b"|".join(b"(%s)" % pattern for _, pattern in _TOKENS))
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----")
 _PASSWORD = re.compile(rb"://[\w.%+-]{1,64}:(?![$<{%])[^\s:@/'\"`<>{}$]{6,64}@[\w-]")
+_DIGIT = re.compile(rb"[0-9]")
 _ASSIGNED = re.compile(
     rb"(?:secret|token|passwd|password|api[_-]?key|access_key|credentials?)\w{0,20}[\"']?[ \t]{0,4}"
     rb"(?:=>|:=|[:=])[ \t]{0,4}[\"']?([A-Za-z0-9+/_.=-]{20,200})(?![A-Za-z0-9+/_.=(\[-])",
@@ -118,6 +119,8 @@ def _in_run(data: bytes, start: int, end: int) -> Iterator[tuple[int, str]]:
             yield match.start(), _TOKENS[match.lastindex - 1][0]
             return
 
+    if not _DIGIT.search(data, start, end):
+        return
     assigned = _ASSIGNED.search(data, max(0, start - _BEFORE), end + 1)
     if assigned and _random(assigned[1]) and not _PLACEHOLDER.search(assigned[0]):
         yield assigned.start(1), "a random value assigned to a secret's name"
