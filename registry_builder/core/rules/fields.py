@@ -232,6 +232,13 @@ def _optional(fields: Mapping[str, object]) -> Iterator[tuple[str, str, str, str
             yield "field-shape", "requiredEnvVars", message, "write names such as API_KEY"
 
 
+def _bare(key: str) -> str:
+    return re.sub("[-_ ]", "", key).lower()
+
+
+_BARE = {_bare(known): known for known in KNOWN} | {"licence": "license"}
+
+
 def _misspelt(fields: Mapping[str, object]) -> Iterator[tuple[str, str, str, str]]:
     plain = {known.replace("-", "").replace("_", "").lower(): known for known in KNOWN} | {
         "licence": "license"
@@ -239,7 +246,7 @@ def _misspelt(fields: Mapping[str, object]) -> Iterator[tuple[str, str, str, str
     for key in fields:
         if key in KNOWN or len(key) > 40:
             continue
-        near = difflib.get_close_matches(re.sub("[-_ ]", "", key).lower(), plain, 1, 0.88)
-        if near and plain[near[0]] not in fields:
-            known = plain[near[0]]
+        near = difflib.get_close_matches(_bare(key), _BARE, 1, 0.88)
+        known = _BARE[near[0]] if near else key
+        if known not in fields:
             yield "field-misspelt", key, f"{shown(key)} looks like {known}", f"rename it to {known}"
