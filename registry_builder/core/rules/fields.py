@@ -240,9 +240,6 @@ _BARE = {_bare(known): known for known in KNOWN} | {"licence": "license"}
 
 
 def _misspelt(fields: Mapping[str, object]) -> Iterator[tuple[str, str, str, str]]:
-    plain = {known.replace("-", "").replace("_", "").lower(): known for known in KNOWN} | {
-        "licence": "license"
-    }
     for key in fields:
         if key in KNOWN or len(key) > 40:
             continue
