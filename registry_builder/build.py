@@ -17,6 +17,7 @@ from registry_builder.core.errors import Missing, Unfit
 from registry_builder.core.finding import Finding
 from registry_builder.core.ledger import REMOVED
 from registry_builder.emit.base import Site
+from registry_builder.history import Past
 from registry_builder.own_files import ADVISORIES, COLLECTIONS, OwnFiles, read_own_files
 from registry_builder.previous import Previous
 from registry_builder.release import Assembly, Release
@@ -64,7 +65,8 @@ class Build:
             for name in list(work.documents):
                 work.restate(name, own)
         forced = self.previous.to_finish()
-        assembly = Assembly(work, own, self.memos(own), forced, self.templates.static)
+        past = Past(self.previous.history(), self.previous.unfinished is not None, self.previous.reader)
+        assembly = Assembly(work, own, self.memos(own), forced, self.templates.static, past)
         stale = assembly.stale()
         for name in stale:
             work.restate(name, own)

@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Struct
 
 from registry_builder.core.errors import Foreign, Missing
-from registry_builder.core.key import digest, node_key
+from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import Document, decode_document
 from registry_builder.core.revoked import REVOKED_KEY, Revoked, decode_revoked
 from registry_builder.core.tree import (
     Bin,
+    HistoryNode,
     NamePins,
     Pin,
     Pointer,
@@ -73,6 +74,11 @@ class View:
         """The keys that span names."""
         return self._node(self.root.span, SpanNode) if self.root.span else None
 
+    @cached_property
+    def history(self) -> HistoryNode | None:
+        """The keys that build on earlier releases."""
+        return self._node(self.root.history, HistoryNode) if isinstance(self.root.history, str) else None
+
     def bin(self, label: str) -> Bin:
         """The bin called `label`, empty when there is none."""
         if label not in self._bins:
@@ -91,7 +97,8 @@ class View:
 
     def every_pin(self) -> dict[str, Pin]:
         """Key → pin of the whole release but the nodes of its tree."""
-        return all_pins((self.bin(label) for label in self.root.bins), self.span)
+        pins = all_pins((self.bin(label) for label in self.root.bins), self.span)
+        return pins | dict(self.history.keys) if self.history else pins
 
     def changed_since(self, older: View) -> Iterator[str]:
         """The names whose pins differ from those in `older`."""
@@ -159,10 +166,32 @@ class Previous:
             view = View(self.reader, root)
             for name in view.changed_since(self.view):
                 view.document(name)
-            _ = view.noted, view.span
+            _ = view.noted, view.span, view.history
         except (Missing, Foreign):
             return None
         return view
+
+    def history(self) -> HistoryNode | None:
+        """The history to go on from: an unfinished one if anybody can have seen it.
+
+        What names its immutable keys is written after them, so it was not seen before they are whole.
+        """
+        before, unfinished = self.view.history, self.unfinished.history if self.unfinished else None
+        known = before.keys if before else {}
+        if unfinished is None:
+            return before
+        whole = all(
+            self._holds(key, item)
+            for key, item in unfinished.keys.items()
+            if classify(key) is KeyClass.IMMUTABLE and known.get(key) != item
+        )
+        return unfinished if whole else before
+
+    def _holds(self, key: str, item: Pin) -> bool:
+        try:
+            return digest(self.reader.get(key)) == item.sha256
+        except Missing:
+            return False
 
     def to_finish(self) -> frozenset[str]:
         """The names that an unfinished generation may have written in part."""

@@ -84,6 +84,8 @@ def plan(release: Release, previous: Previous) -> Plan:
     changes |= {
         change.key: change for change in _changes(release.span.keys, spans, whole=bool(previous.unfinished))
     }
+    pasts = [view.history.keys for view in (previous.view, previous.unfinished) if view and view.history]
+    changes |= {change.key: change for change in _changes(release.telling.made, pasts, whole=True)}
     ordered = sorted(changes.values(), key=lambda change: (write_rank(change.key), change.key))
     known_root = previous.pointer.root if previous.pointer else None
     return Plan(tuple(ordered), () if release.root == known_root else release.nodes)

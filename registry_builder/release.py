@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import UNSET
+
 from registry_builder.core.artifact import OWN
 from registry_builder.core.artifact import read as read_zip
 from registry_builder.core.errors import OverBudget
@@ -18,6 +20,7 @@ from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_o
 from registry_builder.emit.base import Budget, Collection, Page, Site, Summary, summarise
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.table import EMITTERS, budgets, emit_registry, emit_skill, object_keys
+from registry_builder.history import News, Past, Telling, tell
 from registry_builder.own_files import OwnFiles, declared
 from registry_builder.press import BUNDLE, Checked, objects_of, published_skill
 from registry_builder.previous import Noted, SummaryNode
@@ -32,12 +35,14 @@ class Release:
     """What a bucket should hold next. Bodies are in the spool; `changed` and `span` pin every other key.
 
     `nodes` are the new nodes of the digest tree, the root last. `minted` has entries such as "pdf-tools@3".
+    `telling` is the record of emitters that build on earlier releases.
     """
 
     commit: Commit
     root: str
     changed: Mapping[str, NamePins]
     span: SpanNode
+    telling: Telling
     nodes: tuple[str, ...]
     minted: tuple[str, ...]
     removed: tuple[str, ...]
@@ -58,6 +63,7 @@ class Assembly:
     memo: Callable[[str], str]
     forced: frozenset[str]
     static: Mapping[str, bytes]
+    past: Past
     changed: dict[str, NamePins] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
@@ -85,26 +91,30 @@ class Assembly:
             self._from_artifact(name)
         bins, notes = self._bins(), self._summary_nodes()
         span, cuts = self._span()
+        telling = self._telling(commit, span)
         nodes = [*bins.values(), *notes.values(), *(pins.document for pins in self.changed.values())]
         base = self.work.base.root
         root = Root(
             bins={**base.bins, **bins},
             summaries={**base.summaries, **notes},
             span=self._node(encode(span)),
+            history=self._node(encode(telling.node)) if telling.node else UNSET,
         )
         sha256 = self._node(encode(root))
+        nodes += [node for node in (root.history, root.span, sha256) if isinstance(node, str)]
         counted = [item for item in self._all().values() if item.state != REMOVED and item.type != BUNDLE]
         return Release(
             commit=commit,
             root=sha256,
             changed=self.changed,
             span=span,
-            nodes=tuple(dict.fromkeys(node_key(node) for node in (*nodes, root.span or "", sha256))),
+            telling=telling,
+            nodes=tuple(dict.fromkeys(node_key(node) for node in nodes)),
             minted=tuple(self.work.minted),
             removed=tuple(self.work.removed),
             refused=tuple(sorted(self.work.refused)),
-            findings=(*findings, *cuts),
-            notes=tuple(self.work.notes),
+            findings=(*findings, *cuts, *telling.findings),
+            notes=(*self.work.notes, *telling.notes),
             documents=self.documents,
             skills=len(counted),
             versions=sum(item.newest for item in self._all().values() if item.type != BUNDLE),
@@ -215,6 +225,24 @@ class Assembly:
             cuts += emission.findings
             keys |= {key: self._add(key, body) for key, body in emission.entries}
         return SpanNode(memo=memo, keys=dict(sorted(keys.items()))), tuple(cuts)
+
+    def _telling(self, commit: Commit, span: SpanNode) -> Telling:
+        if span is self.work.base.span and not self.past.rewrite:
+            return Telling(self.past.node)
+        news = News(
+            summaries=list(self._all().values()),
+            changed=self.documents,
+            moment=commit.moment,
+            site=self.work.site,
+            files=self._current_files,
+        )
+        return tell(self.work.settings.emitters, news, self.past, self._add)
+
+    def _current_files(self, name: str) -> tuple[File, ...]:
+        document = self.documents.get(name) or self.work.document(name)
+        if document is None or document.current is None:
+            raise AssertionError(f"{name} serves nothing")
+        return self._files(document, document.current)
 
     def _add(self, key: str, body: bytes) -> Pin:
         self._budget.check(key, len(body))

@@ -50,6 +50,8 @@ def sweep(store: Store, previous: Previous, release: Release) -> list[str]:
         gone += sorted(set(before.keys) - set(pins.keys)) if before else []
     span = previous.base.span
     gone += sorted(set(span.keys) - set(release.span.keys)) if span else []
+    history, told = previous.base.history, release.telling.node
+    gone += sorted(set(history.keys) - set(told.keys if told else ())) if history else []
     for key in gone:
         store.delete(key)
     return gone

@@ -14,6 +14,7 @@ from registry_builder.cli.options import Progress, content_option, echo_json, fi
 from registry_builder.cli.publishing import flags_of, publish_commit, release_options
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
+from registry_builder.git_remote import Remote, check_remote, push
 from registry_builder.previous import Previous
 from registry_builder.publish import Published, is_noop
 from registry_builder.release import Release
@@ -29,6 +30,10 @@ from registry_builder.store.filesystem import FilesystemStore
 )
 @click.option("--rev", default="HEAD", show_default=True, help="The commit to build.")
 @release_options
+@click.option("--git-remote", metavar="URL", help="Push the repository of the emitter git there as well.")
+@click.option(
+    "--git-branch", default="main", show_default=True, help="The branch that --git-remote pushes to."
+)
 @json_option
 def build(
     content: Path,
@@ -39,6 +44,8 @@ def build(
     preset: str | None,
     emit: str | None,
     skip_invalid: bool,
+    git_remote: str | None,
+    git_branch: str,
     as_json: bool,
 ) -> int:
     """Compile a commit into a folder that any static web server can serve.
@@ -49,7 +56,8 @@ def build(
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
     started = monotonic()
     with opened(content, rev, flags) as (source, commit, settings):
-        return Run(source, commit, settings, target, as_json, started).run()
+        run = Run(source, commit, settings, target, as_json, started)
+        return run.run(Remote(git_remote, git_branch) if git_remote else None)
 
 
 class Run:
@@ -64,12 +72,16 @@ class Run:
         self.target = target
         self.as_json = as_json
         self.started = started
+        self.pushed: str | None = None
 
-    def run(self) -> int:
+    def run(self, remote: Remote | None) -> int:
         progress = Progress()
+        if remote:
+            check_remote(remote, self.settings.emitters)
         with FilesystemStore(self.target) as store:
             previous = Previous(store)
             if is_noop(previous, self.commit.id, self.settings) and previous.pointer:
+                self._push(store, remote)
                 return self._say_noop(previous.pointer)
             try:
                 release, published = publish_commit(
@@ -80,7 +92,13 @@ class Run:
                 return self._say_refused(error)
             finally:
                 progress.end()
+            self._push(store, remote)
         return self._say(release, published)
+
+    def _push(self, store: FilesystemStore, remote: Remote | None) -> None:
+        if remote:
+            self.pushed = push(Previous(store).view, remote)
+            click.echo(f"pushed {self.pushed[:12]} to {remote}", err=True)
 
     def _say_noop(self, pointer: Pointer) -> int:
         if self.as_json:
@@ -154,6 +172,7 @@ class Run:
             "minted": minted,
             "objects": objects,
             "skipped": [],
+            **({"pushed": self.pushed} if self.pushed else {}),
             "seconds": round(monotonic() - self.started, 3),
         }
 

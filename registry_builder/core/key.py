@@ -36,6 +36,7 @@ CACHE_CONTROL = {
 _CLASSES = (
     (re.compile(r"r/[0-9a-f]{64}|api/v1/downloads/public/[^/]+/[0-9a-f]{64}\.zip"), KeyClass.IMMUTABLE),
     (re.compile(r"t/[^/]+/[0-9a-f]{64}\.tgz|static/[0-9a-f]{64}[^/]*"), KeyClass.IMMUTABLE),
+    (re.compile(r"git/[^/]+\.git/objects/pack/pack-[0-9a-f]{40}\.(pack|idx)"), KeyClass.IMMUTABLE),
     (re.compile(r"api/skills/assets/[^/]+/[0-9]+/[^/]+|tuf/[0-9]+\.[^/]+"), KeyClass.FROZEN),
     (re.compile(r"release\.json|revoked\.json|tuf/timestamp\.json"), KeyClass.POINTER),
     (

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from registry_builder.core.key import KeyClass, classify
 
@@ -48,13 +48,25 @@ class SpanNode(Struct, frozen=True, kw_only=True):
     keys: Mapping[str, Pin]
 
 
+class HistoryNode(Struct, frozen=True, kw_only=True):
+    """The keys that build on earlier releases, and per emitter what it goes on from: record (D13)."""
+
+    schema: int = 1
+    keys: Mapping[str, Pin]
+    states: Mapping[str, msgspec.Raw]
+
+
 class Root(Struct, frozen=True, kw_only=True):
-    """The root node: bin → digest of its pins, bin → digest of its summaries, digest of the span node."""
+    """The root node: bin → digest of its pins, bin → digest of its summaries, digest of the span node.
+
+    `history` is record: two roots that differ in nothing else are the same release.
+    """
 
     schema: int = 1
     bins: Mapping[str, str] = {}
     summaries: Mapping[str, str] = {}
     span: str | None = None
+    history: str | UnsetType = UNSET
 
 
 class Pointer(Struct, frozen=True, kw_only=True):
@@ -126,11 +138,14 @@ def write_rank(key: str) -> tuple[int, int]:
     """Keys in the order in which they may be written: what is named before what names it.
 
     Payloads come after the immutable and frozen objects, then indexes of one name, then lists of names.
-    The nodes of the digest tree come between the immutable objects and the rest.
+    The nodes of the digest tree come between the immutable objects and the rest. In a Git repository refs
+    come after the list of packs that hold what they name.
     """
     key_class = classify(key)
     if key.startswith("r/"):
         return (0, 1)
+    if key.startswith("git/"):
+        return (WRITE_ORDER.index(key_class), 1 if "/refs/" in key or key.endswith("/info/refs") else 0)
     if key_class is not KeyClass.INDEX:
         return (WRITE_ORDER.index(key_class), 0)
     lists = key in _LISTS or key.startswith(("marketplace/", "sx/", "collections/", ".well-known/", "feed"))

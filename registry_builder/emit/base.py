@@ -5,13 +5,15 @@ An emitter is a module with `BUDGETS` and some of these pure functions:
     derive(source: Source, site: Site) -> Derivation | None      a bundle made from an artifact, at mint
     emit_skill(page: Page, site: Site) -> Iterator[Made]         keys of one name, from the ledger
     emit_registry(summaries: Sequence[Summary], site: Site) -> Emission     keys that span names
+    emit_history(chapter: Chapter, site: Site, sink: Sink) -> Told     keys that build on earlier releases
 
-`Made` is (key, body). Bodies are bytes; the caller computes digests and decides where they go.
+`Made` is (key, body). Bodies are bytes; the caller computes digests and decides where they go. Only what
+`emit_history` makes may depend on what was published before; it is record, not content (DESIGN.md D13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -19,10 +21,12 @@ from msgspec import Struct
 
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
-from registry_builder.core.ledger import SERVED, Derived, Document
+from registry_builder.core.ledger import SERVED, Derived, Document, Moment
 from registry_builder.core.skill import Skill
 
 Made = tuple[str, bytes]
+Sink = Callable[[str, bytes], None]
+"""Takes a key and its body as soon as they are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,33 @@ class Emission:
     """The keys that span names, and what had to be cut to keep a client's limit."""
 
     entries: tuple[Made, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """One release, for an emitter that builds on earlier ones.
+
+    `state` is what it told last, None when there is nothing to build on; `read` gives the bytes of a key it
+    told then, `files` those of a name's current version. `changed` are the documents that differ. With
+    `rewrite`, a publisher died: keys that are not immutable are to be made again.
+    """
+
+    summaries: Sequence[Summary]
+    changed: Mapping[str, Document]
+    moment: Moment
+    state: bytes | None
+    rewrite: bool
+    files: Callable[[str], tuple[File, ...]]
+    read: Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a chapter: JSON to go on from, and every key that now holds, new or as it was."""
+
+    state: bytes
+    keys: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
 
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import Row
-from registry_builder.emit import claude, html, json_api, npm, sx, well_known
-from registry_builder.emit.base import Budget, Derivation, Emission, Made, Page, Site, Source, Summary
+from registry_builder.emit import claude, git, html, json_api, npm, sx, well_known
+from registry_builder.emit.base import (
+    Budget,
+    Chapter,
+    Derivation,
+    Emission,
+    Made,
+    Page,
+    Sink,
+    Site,
+    Source,
+    Summary,
+    Told,
+)
 
 EMITTERS: Mapping[str, ModuleType] = {
     "json_api": json_api,
@@ -17,10 +29,11 @@ EMITTERS: Mapping[str, ModuleType] = {
     "well_known": well_known,
     "sx": sx,
     "html": html,
+    "git": git,
 }
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "core": ("json_api", "claude", "npm", "well_known", "sx", "html"),
-    "extras": (),
+    "extras": ("git",),
 }
 
 
@@ -54,6 +67,15 @@ def emit_registry(names: Sequence[str], summaries: Sequence[Summary], site: Site
     for name in names:
         if _has(name, "emit_registry"):
             yield EMITTERS[name].emit_registry(summaries, site)
+
+
+def emit_history(
+    names: Sequence[str], chapter: Callable[[str], Chapter], site: Site, sink: Sink
+) -> Iterator[tuple[str, Told]]:
+    """Emitter → what it makes of its chapter, of those in `names` that build on earlier releases."""
+    for name in names:
+        if _has(name, "emit_history"):
+            yield name, EMITTERS[name].emit_history(chapter(name), site, sink)
 
 
 def budgets(names: Sequence[str]) -> tuple[Budget, ...]:
