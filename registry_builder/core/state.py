@@ -31,9 +31,12 @@ def with_states(
 ) -> Document:
     """`document` with each row in the strongest state that anything gives it, and its URL.
 
-    `revoked` maps artifact digest → reason: those rows are quarantined whatever advisories say.
+    `revoked` maps artifact digest → reason: those rows are quarantined whatever advisories say. What is
+    quarantined in one row is so in every row with the same bytes: a revert must not serve them again.
     """
-    rows = tuple(_with_state(row, advisories, revoked) for row in document.versions)
+    stated = (_with_state(row, advisories, revoked) for row in document.versions)
+    harmful = {row.sha256: row.reason or "" for row in stated if row.state == QUARANTINED}
+    rows = tuple(_with_state(row, advisories, harmful) for row in document.versions)
     newest_served = next((row for row in reversed(rows) if row.state in SERVED), None)
     gone = document.state == REMOVED
     current = None if gone else newest_served
@@ -46,9 +49,9 @@ def with_states(
     )
 
 
-def _with_state(row: Row, advisories: Iterable[Advisory], revoked: Mapping[str, str]) -> Row:
-    if row.sha256 in revoked:
-        return replace(row, state=QUARANTINED, reason=revoked[row.sha256])
+def _with_state(row: Row, advisories: Iterable[Advisory], harmful: Mapping[str, str]) -> Row:
+    if row.sha256 in harmful:
+        return replace(row, state=QUARANTINED, reason=harmful[row.sha256] or UNSET)
     state, reason = ACTIVE, None
     for item in advisories:
         covers = item.versions is None or row.version in item.versions

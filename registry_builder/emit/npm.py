@@ -156,7 +156,7 @@ def _version(document: Document, row: Row, site: Site) -> dict[str, object]:
     }
     if row is document.current:
         found |= {"description": document.description, **about(summarise(document))}
-    if DEPRECATED in {row.state, document.state}:
+    if row.state == DEPRECATED:
         found["deprecated"] = _warning(document, row)
     return found
 

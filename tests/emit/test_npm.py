@@ -237,8 +237,8 @@ def test_only_what_is_served_and_has_a_tarball_can_be_installed(
     ("rows", "changes", "deprecated"),
     [
         ([row(1, state=DEPRECATED, reason="Too old."), row(2)], {}, {"1.0.0": "Too old."}),
-        ([row(1), row(2)], {"state": DEPRECATED}, {"1.0.0": "deprecated", "2.0.0": "deprecated"}),
-        ([row(1)], {"state": DEPRECATED, "replacement": "bb"}, {"1.0.0": "use bb instead"}),
+        ([row(1), row(2, state=DEPRECATED)], {"state": DEPRECATED}, {"2.0.0": "deprecated"}),
+        ([row(1, state=DEPRECATED)], {"replacement": "bb"}, {"1.0.0": "use bb instead"}),
         ([row(1)], {}, {}),
     ],
 )
