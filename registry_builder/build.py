@@ -65,7 +65,7 @@ class Build:
             for name in list(work.documents):
                 work.restate(name, own)
         forced = self.previous.to_finish()
-        past = Past(self.previous.history(), self.previous.unfinished is not None, self.previous.reader)
+        past = Past(self.previous.history(), bool(self.previous.begun), self.previous.reader)
         assembly = Assembly(work, own, self.memos(own), forced, self.templates.static, past)
         stale = assembly.stale()
         for name in stale:

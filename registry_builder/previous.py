@@ -147,19 +147,28 @@ class Previous:
 
     After a publisher died, the pointer is open. If the digest tree that it was writing is whole, its
     versions may have been seen, so the build goes on from there; else nothing but unnamed objects was
-    written, and the build goes on from the release before it.
+    written, and the build goes on from what was there before. `begun` are all such views since the last
+    complete release, oldest first: of each, some keys may have been written.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.pointer = read_pointer(reader)
         self.revoked = read_revoked(reader)
-        self.unfinished: View | None = None
         self.view = View(reader, self.pointer.readable_root if self.pointer else None)
-        self.base = self.view
+        self.begun = tuple(self._begun())
+        self.base = self.begun[-1] if self.begun else self.view
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that a mutable key may show."""
+        return (self.view, *self.begun)
+
+    def _begun(self) -> Iterator[View]:
         if self.pointer and not self.pointer.complete:
-            self.unfinished = self._whole(self.pointer.root)
-            self.base = self.unfinished or self.view
+            for root in (*(self.pointer.begun or ()), self.pointer.root):
+                if view := self._whole(root):
+                    yield view
 
     def _whole(self, root: str) -> View | None:
         try:
@@ -176,16 +185,18 @@ class Previous:
 
         What names its immutable keys is written after them, so it was not seen before they are whole.
         """
-        before, unfinished = self.view.history, self.unfinished.history if self.unfinished else None
-        known = before.keys if before else {}
-        if unfinished is None:
-            return before
-        whole = all(
+        found = self.view.history
+        for view in self.begun:
+            if view.history and self._whole_objects(view.history, found.keys if found else {}):
+                found = view.history
+        return found
+
+    def _whole_objects(self, node: HistoryNode, known: Mapping[str, Pin]) -> bool:
+        return all(
             self._holds(key, item)
-            for key, item in unfinished.keys.items()
+            for key, item in node.keys.items()
             if classify(key) is KeyClass.IMMUTABLE and known.get(key) != item
         )
-        return unfinished if whole else before
 
     def _holds(self, key: str, item: Pin) -> bool:
         try:
@@ -195,4 +206,4 @@ class Previous:
 
     def to_finish(self) -> frozenset[str]:
         """The names that an unfinished generation may have written in part."""
-        return frozenset(self.unfinished.changed_since(self.view)) if self.unfinished else frozenset()
+        return frozenset(name for begun in self.begun for name in begun.changed_since(self.view))

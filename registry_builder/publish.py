@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from registry_builder.build import BUILDER
@@ -74,21 +75,22 @@ def is_noop(previous: Previous, commit: str, settings: Settings) -> bool:
 def plan(release: Release, previous: Previous) -> Plan:
     """The keys of `release` that the bucket does not pin yet, or that a dead publisher may have left half."""
     forced = previous.to_finish()
-    changes: dict[str, Change] = {}
+    changes: list[tuple[bool, tuple[int, int], Change]] = []
     for name, pins in release.changed.items():
-        known = [view.pins(name) for view in (previous.view, previous.unfinished) if view]
-        keys = [item.keys for item in known if item]
-        changes |= {change.key: change for change in _changes(pins.keys, keys, whole=name in forced)}
-    known_spans = [view.span for view in (previous.view, previous.unfinished) if view]
-    spans = [node.keys for node in known_spans if node]
-    changes |= {
-        change.key: change for change in _changes(release.span.keys, spans, whole=bool(previous.unfinished))
-    }
-    pasts = [view.history.keys for view in (previous.view, previous.unfinished) if view and view.history]
-    changes |= {change.key: change for change in _changes(release.telling.made, pasts, whole=True)}
-    ordered = sorted(changes.values(), key=lambda change: (write_rank(change.key), change.key))
-    known_root = previous.pointer.root if previous.pointer else None
-    return Plan(tuple(ordered), () if release.root == known_root else release.nodes)
+        keys = [item.keys for view in previous.views if (item := view.pins(name))]
+        gone = release.documents[name].current is None
+        for change in _changes(pins.keys, keys, whole=name in forced):
+            # What no list names any more goes after the lists: until then they still name it.
+            late = gone and classify(change.key) is KeyClass.INDEX
+            changes.append((late, write_rank(change.key), change))
+    spans = [view.span.keys for view in previous.views if view.span]
+    across = _changes(release.span.keys, spans, whole=bool(previous.begun))
+    pasts = [view.history.keys for view in previous.views if view.history]
+    told = _changes(release.telling.made, pasts, whole=True)
+    changes += [(False, write_rank(change.key), change) for change in (*across, *told)]
+    known_roots = {view.root_sha256 for view in previous.views}
+    ordered = tuple(change for *_, change in sorted(changes, key=lambda row: (*row[:2], row[2].key)))
+    return Plan(ordered, () if release.root in known_roots else release.nodes)
 
 
 def _changes(new: Pins, known: list[Pins], *, whole: bool) -> Iterable[Change]:
@@ -127,6 +129,7 @@ class Publisher:
         before = self.previous.pointer
         if before and not before.complete:
             self._refuse_living(before)
+        begun = [view.root_sha256 for view in self.previous.begun]
         pointer = Pointer(
             generation=before.generation + 1 if before else 1,
             state="open",
@@ -140,6 +143,7 @@ class Publisher:
             settings=in_force(self.settings, self.previous.revoked),
             owner=self.who,
             lease_until=_stamp(self.now() + LEASE),
+            begun=tuple(root for root in begun if root and root != release.root) or UNSET,
         )
         expected = digest(encode(before)) if before else ""
         self._tag = self.store.put(POINTER_KEY, encode(pointer), expect=self._current_tag(expected))
@@ -217,7 +221,9 @@ class Publisher:
         body = encode(record)
         self._put_node(node_key(pin(body).sha256), body)
         self._still_ours()
-        pointer = replace(opened, state="complete", record=pin(body).sha256, owner=None, lease_until=None)
+        pointer = replace(
+            opened, state="complete", record=pin(body).sha256, owner=UNSET, lease_until=UNSET, begun=UNSET
+        )
         self.store.put(POINTER_KEY, encode(pointer), expect=self._tag)
         return pointer
 

@@ -73,7 +73,7 @@ class Pointer(Struct, frozen=True, kw_only=True):
     """release.json (contracts/content.md).
 
     While `state` is "open", `root` is what `owner` is writing until `lease_until`, and `previous` is what
-    readers can rely on.
+    readers can rely on; `begun` are the roots that publishers who died since may have written in part.
     """
 
     schema: int = 1
@@ -87,8 +87,9 @@ class Pointer(Struct, frozen=True, kw_only=True):
     versions: int
     builder: str
     settings: str
-    owner: str | None = None
-    lease_until: str | None = None
+    owner: str | UnsetType = UNSET
+    lease_until: str | UnsetType = UNSET
+    begun: tuple[str, ...] | UnsetType = UNSET
 
     @property
     def complete(self) -> bool:
