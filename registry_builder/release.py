@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from msgspec import UNSET
 
+from registry_builder.budget import Enforcer
 from registry_builder.core.artifact import OWN
 from registry_builder.core.artifact import read as read_zip
-from registry_builder.core.errors import OverBudget
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
 from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
 from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Row, encode
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
-from registry_builder.emit.base import Budget, Collection, Page, Site, Summary, summarise
+from registry_builder.emit.base import Collection, Page, Site, Summary, summarise
 from registry_builder.emit.base import Source as Made
-from registry_builder.emit.table import EMITTERS, budgets, emit_registry, emit_skill, object_keys
+from registry_builder.emit.table import (
+    EMITTERS,
+    budgets,
+    emit_collection,
+    emit_registry,
+    emit_skill,
+    gathers,
+    object_keys,
+)
 from registry_builder.history import News, Past, Telling, tell
 from registry_builder.own_files import OwnFiles, declared
 from registry_builder.press import BUNDLE, Checked, objects_of, published_skill
@@ -67,6 +75,7 @@ class Assembly:
     changed: dict[str, NamePins] = field(default_factory=dict)
     summaries: dict[str, Summary] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
+    cuts: list[Finding] = field(default_factory=list)
     _budget: Enforcer = field(init=False)
     _brief: tuple[Collection, ...] = field(init=False)
 
@@ -80,17 +89,17 @@ class Assembly:
         return {name for name, noted in known if name in self.forced or noted.memo != self.memo(name)}
 
     def emit(self, checked: Checked, document: Document) -> None:
-        """The keys of a name just pressed, from its files if they are what is served."""
+        """The keys of a name just pressed, from its files if they are what is served; collections wait."""
         current = document.current
-        if current is not None and current.tree == checked.folder.tree:
+        if current is not None and current.tree == checked.folder.tree and document.type != BUNDLE:
             self._page(Page(document, checked.skill, checked.folder.files))
 
     def release(self, commit: Commit, findings: Iterable[Finding], stale: Iterable[str]) -> Release:
         """The whole, once every folder was pressed. Raises OverBudget, Missing."""
-        for name in sorted({*self.work.documents, *stale} - set(self.changed)):
+        for name in self._waiting(stale):
             self._from_artifact(name)
         bins, notes = self._bins(), self._summary_nodes()
-        span, cuts = self._span()
+        span = self._span()
         telling = self._telling(commit, span)
         nodes = [*bins.values(), *notes.values(), *(pins.document for pins in self.changed.values())]
         base = self.work.base.root
@@ -113,12 +122,22 @@ class Assembly:
             minted=tuple(self.work.minted),
             removed=tuple(self.work.removed),
             refused=tuple(sorted(self.work.refused)),
-            findings=(*findings, *cuts, *telling.findings),
+            findings=(*findings, *self.cuts, *telling.findings),
             notes=(*self.work.notes, *telling.notes),
             documents=self.documents,
             skills=len(counted),
             versions=sum(item.newest for item in self._all().values() if item.type != BUNDLE),
         )
+
+    def _waiting(self, stale: Iterable[str]) -> list[str]:
+        """The names whose keys are still to be made; a collection comes after the members that it gathers."""
+        changed = {*self.work.documents, *stale, *self.changed}
+        bundles = {item.name: item for item in self.work.collections}
+        if gathers(self.work.settings.emitters):
+            alive = self.work.alive(BUNDLE)
+            touched = {name for name, item in bundles.items() if not changed.isdisjoint(item.members)}
+            changed |= alive & touched
+        return sorted(changed - set(self.changed), key=lambda name: (name in bundles, name))
 
     def _from_artifact(self, name: str) -> None:
         document = self.work.document(name)
@@ -137,15 +156,30 @@ class Assembly:
     def _page(self, page: Page) -> None:
         document, name = page.document, page.document.name
         keys = self._kept(document)
-        for key, body in emit_skill(self.work.settings.emitters, page, self._site_of(name)):
+        emitted = emit_skill(self.work.settings.emitters, page, self._site_of(name))
+        for key, body in chain(emitted, self._gathered(page)):
             keys[key] = self._add(key, body)
         body = encode(document)
         self.changed[name] = NamePins(
             document=self._node(body), memo=self.memo(name), keys=dict(sorted(keys.items()))
         )
-        self.summaries[name] = summarise(document)
+        self.summaries[name] = summarise(document, page.files)
         self.documents[name] = document
         self.work.tick("made")
+
+    def _gathered(self, page: Page) -> Iterator[tuple[str, bytes]]:
+        """The keys of a collection that hold the files of its members."""
+        within = (item for item in self.work.collections if page.skill and page.skill.type == BUNDLE)
+        collection = next((item for item in within if item.name == page.document.name), None)
+        if collection is None:
+            return
+        noted, made = self.work.base.noted, self.summaries
+        members = [made[name] if name in made else noted[name].summary for name in collection.members]
+        for emission in emit_collection(
+            self.work.settings.emitters, collection, members, self._current_files, self.work.site
+        ):
+            self.cuts += emission.findings
+            yield from emission.entries
 
     def _site_of(self, name: str) -> Site:
         site = self.work.site
@@ -206,7 +240,7 @@ class Assembly:
         known = {name: noted.summary for name, noted in self.work.base.noted.items()}
         return dict(sorted((known | self.summaries).items()))
 
-    def _span(self) -> tuple[SpanNode, tuple[Finding, ...]]:
+    def _span(self) -> SpanNode:
         summaries = list(self._all().values())
         site = replace(
             self.work.site,
@@ -217,14 +251,13 @@ class Assembly:
             encode([self.memo(""), [[c.name, c.title, c.description, c.members] for c in site.collections]])
         )
         before = self.work.base.span
-        if before and before.memo == memo and not self.changed:
-            return before, ()
+        if before and before.memo == memo and not self.changed and not self.past.rewrite:
+            return before
         keys = {key: self._add(key, body) for key, body in self.static.items()}
-        cuts: list[Finding] = []
         for emission in emit_registry(self.work.settings.emitters, summaries, site):
-            cuts += emission.findings
+            self.cuts += emission.findings
             keys |= {key: self._add(key, body) for key, body in emission.entries}
-        return SpanNode(memo=memo, keys=dict(sorted(keys.items()))), tuple(cuts)
+        return SpanNode(memo=memo, keys=dict(sorted(keys.items())))
 
     def _telling(self, commit: Commit, span: SpanNode) -> Telling:
         if span is self.work.base.span and not self.past.rewrite:
@@ -252,22 +285,3 @@ class Assembly:
         sha256 = pin(body).sha256
         self.work.spool.add(node_key(sha256), body)
         return sha256
-
-
-class Enforcer:
-    """Holds every file to the limit of the client that reads it."""
-
-    def __init__(self, limits: tuple[Budget, ...]) -> None:
-        self._least = min((budget.bytes for budget in limits), default=0)
-        self._limits = [(re.compile(budget.pattern), budget) for budget in limits]
-
-    def check(self, key: str, size: int) -> None:
-        """Raises OverBudget when `size` bytes at `key` are more than its client takes."""
-        for pattern, budget in self._limits if size > self._least else ():
-            if size > budget.bytes and pattern.fullmatch(key):
-                raise OverBudget(
-                    "over-budget",
-                    f"{size} bytes, but {budget.why}",
-                    place=key,
-                    mend="publish fewer or smaller assets, or switch this emitter off",
-                )

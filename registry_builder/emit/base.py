@@ -5,6 +5,8 @@ An emitter is a module with `BUDGETS` and some of these pure functions:
     derive(source: Source, site: Site) -> Derivation | None      a bundle made from an artifact, at mint
     emit_skill(page: Page, site: Site) -> Iterator[Made]         keys of one name, from the ledger
     emit_registry(summaries: Sequence[Summary], site: Site) -> Emission     keys that span names
+    emit_collection(collection: Collection, members: Sequence[Summary], files: Files, site: Site) -> Emission
+        keys of one collection, made anew when a member changed
     emit_history(chapter: Chapter, site: Site, sink: Sink) -> Told     keys that build on earlier releases
 
 `Made` is (key, body). Bodies are bytes; the caller computes digests and decides where they go. Only what
@@ -25,6 +27,10 @@ from registry_builder.core.ledger import SERVED, Derived, Document, Moment
 from registry_builder.core.skill import Skill
 
 Made = tuple[str, bytes]
+Files = Callable[[str], tuple[File, ...]]
+"""The files of a name's current version."""
+PATHS = 1_000
+"""The most files of a skill whose paths its summary has; more than that no client fetches one by one."""
 Sink = Callable[[str, bytes], None]
 """Takes a key and its body as soon as they are made."""
 
@@ -121,7 +127,7 @@ class Chapter:
     moment: Moment
     state: bytes | None
     rewrite: bool
-    files: Callable[[str], tuple[File, ...]]
+    files: Files
     read: Callable[[str], bytes]
 
 
@@ -135,7 +141,10 @@ class Told:
 
 
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What spans of names need of one. `version` is the current row's, 0 when nothing is served."""
+    """What spans of names need of one. `version` is the current row's, 0 when nothing is served.
+
+    `paths` are those of a skill's files, none when there are more than PATHS.
+    """
 
     name: str
     type: str
@@ -160,10 +169,11 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: int = 0
     bytes: int = 0
     derived: Mapping[str, Derived] = {}
+    paths: tuple[str, ...] = ()
 
 
-def summarise(document: Document) -> Summary:
-    """The summary of `document`."""
+def summarise(document: Document, files: Sequence[File] = ()) -> Summary:
+    """The summary of `document`, whose current version has `files`."""
     row, newest = document.current, document.newest
     return Summary(
         name=document.name,
@@ -189,6 +199,7 @@ def summarise(document: Document) -> Summary:
         files=row.files if row else 0,
         bytes=row.bytes if row else 0,
         derived=row.derived if row else {},
+        paths=tuple(file.path for file in files) if document.type == "skill" and len(files) <= PATHS else (),
     )
 
 

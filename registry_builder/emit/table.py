@@ -7,12 +7,26 @@ from types import ModuleType
 
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import Row
-from registry_builder.emit import claude, git, html, json_api, npm, sx, well_known
+from registry_builder.emit import (
+    claude,
+    clawhub,
+    copilot,
+    discovery_v01,
+    git,
+    html,
+    json_api,
+    npm,
+    search,
+    sx,
+    well_known,
+)
 from registry_builder.emit.base import (
     Budget,
     Chapter,
+    Collection,
     Derivation,
     Emission,
+    Files,
     Made,
     Page,
     Sink,
@@ -29,11 +43,15 @@ EMITTERS: Mapping[str, ModuleType] = {
     "well_known": well_known,
     "sx": sx,
     "html": html,
+    "discovery_v01": discovery_v01,
+    "clawhub": clawhub,
+    "copilot": copilot,
     "git": git,
+    "search": search,
 }
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "core": ("json_api", "claude", "npm", "well_known", "sx", "html"),
-    "extras": ("git",),
+    "extras": ("discovery_v01", "clawhub", "copilot", "git", "search"),
 }
 
 
@@ -67,6 +85,20 @@ def emit_registry(names: Sequence[str], summaries: Sequence[Summary], site: Site
     for name in names:
         if _has(name, "emit_registry"):
             yield EMITTERS[name].emit_registry(summaries, site)
+
+
+def emit_collection(
+    names: Sequence[str], collection: Collection, members: Sequence[Summary], files: Files, site: Site
+) -> Iterator[Emission]:
+    """The keys of one collection that hold files of its members, an emission for each emitter in `names`."""
+    for name in names:
+        if _has(name, "emit_collection"):
+            yield EMITTERS[name].emit_collection(collection, members, files, site)
+
+
+def gathers(names: Sequence[str]) -> bool:
+    """Whether some emitter in `names` puts files of several names into one key."""
+    return any(_has(name, "emit_collection") for name in names)
 
 
 def emit_history(

@@ -92,6 +92,7 @@ def begin(folder: Path) -> Registry:
     registry.commit(
         {
             "collections.toml": _COLLECTIONS.encode(),
+            "registry.toml": b'[emit]\nenable = ["core", "extras"]\n',
             **skill("alpha", "Turns a page into notes."),
             **skill("beta", "Prüft Zitate: „Straße“, 日本語 and 🙂."),
             "skills/beta/assets/a b + ü (1).txt": b"spaces, a plus, an umlaut\r\n",
