@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby, islice
+from typing import TypeVar
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -23,6 +26,8 @@ from registry_builder.store.base import Store
 
 LEASE = timedelta(minutes=15)
 _BATCH = 256
+T = TypeVar("T")
+R = TypeVar("R")
 _ALWAYS_OURS = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
 
 
@@ -117,15 +122,14 @@ class Publisher:
         """Write what `plan` says and swap the pointer. Raises Busy, Foreign, Trouble; then run again."""
         opened = self._open(release)
         first = [change for change in plan.changes if write_rank(change.key) < (0, 1)]
-        rest = plan.changes[len(first) :]
         healed = self._write(first)
-        for node in plan.nodes:
-            self._put_node(node, self.spool.get(node))
-        healed += self._write(rest)
-        pointer = self._complete(release, opened)
-        return Published(pointer, len(plan.changes), tuple(healed))
+        self._each(self._put_node, plan.nodes[:-1])
+        self._each(self._put_node, plan.nodes[-1:])
+        healed += self._write(plan.changes[len(first) :])
+        return Published(self._complete(release, opened), len(plan.changes), tuple(healed))
 
     def _open(self, release: Release) -> Pointer:
+        self.store.prepare()
         before = self.previous.pointer
         if before and not before.complete:
             self._refuse_living(before)
@@ -163,31 +167,46 @@ class Publisher:
         tag = self.store.tag(POINTER_KEY)
         if tag is None:
             return ""
-        if digest(self.store.get(POINTER_KEY)) != expected:
+        if (tag.sha256 or digest(self.store.get(POINTER_KEY))) != expected:
             raise Busy("overtaken", "somebody else published meanwhile", place=POINTER_KEY, mend="run again")
-        return tag
+        return tag.value
 
-    def _write(self, changes: Iterable[Change]) -> list[str]:
-        healed = []
-        for number, change in enumerate(changes):
-            if number % _BATCH == 0:
+    def _write(self, changes: Sequence[Change]) -> list[str]:
+        """Write `changes` rank by rank, many at once within one; gives the keys that held other bytes."""
+        healed: list[str] = []
+        for _, ranked in groupby(changes, key=lambda change: write_rank(change.key)):
+            for batch in _batches(ranked):
                 self._still_ours()
-            if self._write_one(change):
-                healed.append(change.key)
-            self.tick("written")
+                healed += [key for key in self._each(self._write_one, batch) if key]
         return healed
 
-    def _write_one(self, change: Change) -> bool:
-        """Write a key that does not hold its bytes yet; whether it held some that are not ours."""
+    def _each(self, write: Callable[[T], R], batch: Sequence[T]) -> list[R]:
+        if self.store.parallel == 1:
+            return [write(item) for item in batch]
+        with ThreadPoolExecutor(self.store.parallel) as pool:
+            return list(pool.map(write, batch))
+
+    def _write_one(self, change: Change) -> str | None:
+        """Write a key that does not hold its bytes yet; gives it when it held some that are not ours."""
+        self.tick("written")
+        if not change.allowed:
+            try:
+                self.store.put(change.key, self.spool.get(change.key), expect="")
+            except Busy:
+                return self._write_over(change)
+            return None
+        return self._write_over(change)
+
+    def _write_over(self, change: Change) -> str | None:
         tag = self.store.tag(change.key)
-        there = None if tag is None else digest(self.store.get(change.key))
+        there = None if tag is None else tag.sha256 or digest(self.store.get(change.key))
         if there == change.pin.sha256:
-            return False
+            return None
         foreign = there is not None and there not in change.allowed
         if foreign:
             self._refuse_foreign(change)
-        self.store.put(change.key, self.spool.get(change.key), expect=tag or "")
-        return foreign
+        self.store.put(change.key, self.spool.get(change.key), expect=tag.value if tag else "")
+        return change.key if foreign else None
 
     def _refuse_foreign(self, change: Change) -> None:
         if classify(change.key) not in _ALWAYS_OURS:
@@ -198,13 +217,17 @@ class Publisher:
                 mend="look at it, delete it, and run again",
             )
 
-    def _put_node(self, key: str, body: bytes) -> None:
-        tag = self.store.tag(key)
-        if tag is None or digest(self.store.get(key)) != key.removeprefix("r/"):
-            self.store.put(key, body)
+    def _put_node(self, key: str) -> None:
+        """Write a node, unless it is there; one with other bytes is written over."""
+        try:
+            self.store.put(key, self.spool.get(key), expect="")
+        except Busy:
+            if digest(self.store.get(key)) != key.removeprefix("r/"):
+                self.store.put(key, self.spool.get(key))
 
     def _still_ours(self) -> None:
-        if not self.store.exclusive and self.store.tag(POINTER_KEY) != self._tag:
+        tag = None if self.store.exclusive else self.store.tag(POINTER_KEY)
+        if tag is not None and tag.value != self._tag:
             raise Busy("overtaken", "another publisher took over", place=POINTER_KEY, mend="run again")
 
     def _complete(self, release: Release, opened: Pointer) -> Pointer:
@@ -219,13 +242,21 @@ class Publisher:
             previous=opened.record,
         )
         body = encode(record)
-        self._put_node(node_key(pin(body).sha256), body)
+        sha256 = pin(body).sha256
+        self.spool.add(node_key(sha256), body)
+        self._put_node(node_key(sha256))
         self._still_ours()
         pointer = replace(
-            opened, state="complete", record=pin(body).sha256, owner=UNSET, lease_until=UNSET, begun=UNSET
+            opened, state="complete", record=sha256, owner=UNSET, lease_until=UNSET, begun=UNSET
         )
         self.store.put(POINTER_KEY, encode(pointer), expect=self._tag)
         return pointer
+
+
+def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    rest = iter(changes)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch
 
 
 def _stamp(time: datetime) -> str:

@@ -35,7 +35,7 @@ def revoke(store: Store, previous: Previous, asset: str, reason: str, time: str)
         rows = tuple(f"{document.name}@{row.version}" for document, row in hits if row.sha256 == sha256)
         made.append(Revocation(sha256=sha256, reason=reason.strip(), time=time, rows=rows))
         revoked = revoked.plus(made[-1])
-    store.put(REVOKED_KEY, encode_revoked(revoked), expect=tag or "")
+    store.put(REVOKED_KEY, encode_revoked(revoked), expect=tag.value if tag else "")
     for document, row in hits:
         for key in object_keys(tuple(EMITTERS), document.name, row):
             store.delete(key)
@@ -50,8 +50,9 @@ def sweep(store: Store, previous: Previous, release: Release) -> list[str]:
         gone += sorted(set(before.keys) - set(pins.keys)) if before else []
     span = previous.base.span
     gone += sorted(set(span.keys) - set(release.span.keys)) if span else []
-    history, told = previous.base.history, release.telling.node
-    gone += sorted(set(history.keys) - set(told.keys if told else ())) if history else []
+    # Packs that were folded are pinned by nobody, and may hold the bytes as well.
+    told = release.telling.node.keys if release.telling.node else {}
+    gone += [listed.key for listed in store.list("git/") if listed.key not in told]
     for key in gone:
         store.delete(key)
     return gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,13 @@ class Listed:
 
     key: str
     size: int
+
+
+class Tag(NamedTuple):
+    """What changes with the bytes at a key; `sha256` is theirs where the store tells without reading them."""
+
+    value: str
+    sha256: str | None
 
 
 class Reader(Protocol):
@@ -30,9 +37,11 @@ class Store(Reader, Protocol):
     """Reads and writes a bucket. Entering it takes what writing needs; leaving it gives that back.
 
     `exclusive` is true while nobody else can write: an open generation found then has lost its owner.
+    `parallel` is how many keys are worth writing at once.
     """
 
     exclusive: bool
+    parallel: int
 
     def __enter__(self) -> Self: ...
 
@@ -43,12 +52,15 @@ class Store(Reader, Protocol):
     def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
         """Write `body` whole or not at all; gives its tag.
 
-        With `expect`, only if the key has that tag now ("" means: is not there). Raises Busy when it has
-        another, Trouble when the store cannot be written.
+        With `expect`, only if the key has a tag of that value now ("" means: is not there). Raises Busy
+        when it has another, Trouble when the store cannot be written.
         """
 
     def delete(self, key: str) -> None:
         """Remove `key`; one that is not there is no error."""
 
-    def tag(self, key: str) -> str | None:
+    def tag(self, key: str) -> Tag | None:
         """What changes whenever the bytes at `key` change, None when it is not there."""
+
+    def prepare(self) -> None:
+        """Make sure that conditional writes hold. Raises Trouble when they do not."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from registry_builder.core.errors import Busy, Foreign, Missing, Misuse, Trouble
-from registry_builder.store.base import Listed
+from registry_builder.store.base import Listed, Tag
 
 TEMPORARY = ".tmp"
 POINTER = "release.json"
@@ -29,6 +29,7 @@ class FilesystemStore:
     """
 
     exclusive = True
+    parallel = 1
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -114,7 +115,8 @@ class FilesystemStore:
     def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
         if self._lock is None:
             raise AssertionError("a store is entered before it is written")
-        if expect is not None and expect != (self.tag(key) or ""):
+        there = self.tag(key) if expect is not None else None
+        if expect is not None and expect != (there.value if there else ""):
             raise Busy("changed", "somebody else changed it", place=key, mend="run again")
         path = self._path(key)
         try:
@@ -149,13 +151,17 @@ class FilesystemStore:
         except OSError as error:
             raise _trouble(error, key) from error
 
-    def tag(self, key: str) -> str | None:
+    def tag(self, key: str) -> Tag | None:
         if not os.path.lexists(self._path(key)):
             return None
         try:
-            return hashlib.sha256(self.get(key)).hexdigest()
+            sha256 = hashlib.sha256(self.get(key)).hexdigest()
         except Missing:
             return None
+        return Tag(sha256, sha256)
+
+    def prepare(self) -> None:
+        """Nothing to find out: the lock on the folder is the promise."""
 
 
 def _write_whole(file: RawIOBase, body: bytes) -> None:

@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import Self
 
 from registry_builder.core.errors import Busy, Missing
-from registry_builder.store.base import Listed
+from registry_builder.store.base import Listed, Tag
 
 
 class MemoryStore:
     """Keys → bytes. `exclusive` may be set to play a store that others write too."""
+
+    parallel = 1
 
     def __init__(self, exclusive: bool = True) -> None:
         self.exclusive = exclusive
@@ -38,7 +40,8 @@ class MemoryStore:
                 yield Listed(key, len(self.objects[key]))
 
     def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
-        if expect is not None and expect != (self.tag(key) or ""):
+        there = self.tag(key)
+        if expect is not None and expect != (there.value if there else ""):
             raise Busy("changed", "somebody else changed it", place=key, mend="run again")
         self.objects[key] = body
         return hashlib.sha256(body).hexdigest()
@@ -46,6 +49,12 @@ class MemoryStore:
     def delete(self, key: str) -> None:
         self.objects.pop(key, None)
 
-    def tag(self, key: str) -> str | None:
+    def tag(self, key: str) -> Tag | None:
         body = self.objects.get(key)
-        return None if body is None else hashlib.sha256(body).hexdigest()
+        if body is None:
+            return None
+        sha256 = hashlib.sha256(body).hexdigest()
+        return Tag(sha256, sha256)
+
+    def prepare(self) -> None:
+        return None
