@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from registry_builder.core.artifact import pack
+from registry_builder.core.compatibility import offered, verdicts
 from registry_builder.core.errors import Unfit
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File, Folder, git_tree
@@ -106,6 +107,7 @@ def _candidate(checked: Checked, skill: Skill, settings: Settings) -> Candidate:
     folder = checked.folder
     table = settings.skills.get(skill.name)
     counts = Counter(finding.level for finding in checked.findings)
+    judged = verdicts(skill, folder.files, offered(settings.emitters))
     document = Document(
         name=skill.name,
         type=skill.type,
@@ -119,6 +121,7 @@ def _candidate(checked: Checked, skill: Skill, settings: Settings) -> Candidate:
         credit_cost_per_use=table.credit_cost_per_use if table else 1,
         execution_tier=skill.execution_tier,
         required_env=skill.required_env,
+        clients={item.client: item.word for item in judged},
         dependencies=checked.dependencies,
         manifest=folder.get(".claude-plugin/plugin.json") is not None,
         versions=(),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from registry_builder.cli import clients as judged
 from registry_builder.cli import findings as shown
 from registry_builder.cli.options import (
     Progress,
@@ -20,6 +21,7 @@ from registry_builder.cli.options import (
     preset_option,
     settings_at,
 )
+from registry_builder.core.compatibility import offered, verdicts
 from registry_builder.core.errors import Missing, Misuse, Trouble
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import Folder
@@ -34,7 +36,7 @@ from registry_builder.worktree import read_folders
 class Checkup:
     """What was looked at, and what was found."""
 
-    folders: int
+    assets: tuple[judged.Asset, ...]
     findings: tuple[Finding, ...]
 
 
@@ -48,6 +50,7 @@ class Checkup:
 @click.option(
     "--format", "form", type=click.Choice(["text", "github"]), default="text", help="Form of the report."
 )
+@click.option("--clients", is_flag=True, help="Tell what each client makes of each asset, and why.")
 @click.option("--fix", is_flag=True, help="Apply the mends that are mechanical, on disk; implies --worktree.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check too.")
 def check(
@@ -58,18 +61,26 @@ def check(
     preset: str | None,
     as_json: bool,
     form: str,
+    clients: bool,
     fix: bool,
     strict: bool,
 ) -> int:
     """Check assets (all, or those named) against the rules in docs/rules.md."""
     if rev is not None and (worktree or fix):
         raise Misuse("rev-or-worktree", "--rev cannot go with --worktree or --fix", mend="choose one")
+    if clients and form == "github":
+        raise Misuse("clients-or-github", "annotations have no place for --clients", mend="choose one")
     flags = Flags(preset=preset)
     if worktree or fix:
         checkup = _on_disk(content, names, flags, fix=fix)
     else:
         checkup = _in_commit(content, names, flags, rev or "HEAD")
-    return _report(checkup, as_json=as_json, form=form, strict=strict)
+    if as_json:
+        _print(checkup, clients=clients)
+    else:
+        _show(checkup, form, clients=clients)
+    levels = {item.level for item in checkup.findings}
+    return 1 if "error" in levels or (strict and levels) else 0
 
 
 def _in_commit(content: Path, names: Sequence[str], flags: Flags, rev: str) -> Checkup:
@@ -83,9 +94,9 @@ def _in_commit(content: Path, names: Sequence[str], flags: Flags, rev: str) -> C
         )
         _refuse_unknown(names, {item.name for item in listings.values()})
         wanted = [item for item in listings.values() if not names or item.name in names]
-        found = list(_all(source.folders(wanted), settings, progress))
+        checkup = _all(source.folders(wanted), settings, progress)
     progress.end()
-    return Checkup(len(wanted), _only(names, [*between, *found]))
+    return Checkup(checkup.assets, _only(names, [*between, *checkup.findings]))
 
 
 def _on_disk(content: Path, names: Sequence[str], flags: Flags, *, fix: bool) -> Checkup:
@@ -106,7 +117,8 @@ def _on_disk(content: Path, names: Sequence[str], flags: Flags, *, fix: bool) ->
     fixed = [_fix(folder, settings, top) for folder in wanted] if fix else []
     if any(fixed):
         return _on_disk(content, names, flags, fix=False)
-    return Checkup(len(wanted), _only(names, [*between, *_all(wanted, settings, Progress())]))
+    checkup = _all(wanted, settings, Progress())
+    return Checkup(checkup.assets, _only(names, [*between, *checkup.findings]))
 
 
 def _fix(folder: Folder, settings: Settings, top: Path) -> bool:
@@ -134,10 +146,17 @@ def _between(settings: Settings, paths: list[tuple[str, str]], own: Sequence[byt
     ]
 
 
-def _all(folders: Iterable[Folder], settings: Settings, progress: Progress) -> Iterable[Finding]:
+def _all(folders: Iterable[Folder], settings: Settings, progress: Progress) -> Checkup:
+    served = offered(settings.emitters)
+    assets: list[judged.Asset] = []
+    findings: list[Finding] = []
     for folder in folders:
-        yield from check_folder(folder, settings.policy)[1]
+        skill, found = check_folder(folder, settings.policy)
+        words = verdicts(skill, folder.files, served) if skill else None
+        assets.append(judged.Asset(folder.name, folder.type, folder.path, words))
+        findings += found
         progress.tick("checked")
+    return Checkup(tuple(assets), tuple(findings))
 
 
 def _only(names: Sequence[str], findings: list[Finding]) -> tuple[Finding, ...]:
@@ -152,16 +171,26 @@ def _refuse_unknown(names: Sequence[str], known: set[str]) -> None:
             raise Missing("no-skill", f"no asset {name}", mend=f"did you mean {near[0]}?" if near else "")
 
 
-def _report(checkup: Checkup, *, as_json: bool, form: str, strict: bool) -> int:
-    errors = sum(item.level == "error" for item in checkup.findings)
-    warnings = len(checkup.findings) - errors
-    if as_json:
-        rows = [finding_row(item) for item in checkup.findings]
-        echo_json({"checked": checkup.folders, "errors": errors, "warnings": warnings, "findings": rows})
-    elif form == "github":
+def _print(checkup: Checkup, *, clients: bool) -> None:
+    errors, warnings = _counts(checkup)
+    report: dict[str, object] = {"checked": len(checkup.assets), "errors": errors, "warnings": warnings}
+    if clients:
+        report["assets"] = [judged.asset_row(item) for item in checkup.assets]
+    echo_json(report | {"findings": [finding_row(item) for item in checkup.findings]})
+
+
+def _show(checkup: Checkup, form: str, *, clients: bool) -> None:
+    if form == "github":
         shown.annotate(checkup.findings)
-    else:
-        shown.show(checkup.findings)
-        found = f"{shown.count(errors, 'error')}, {shown.count(warnings, 'warning')}"
-        click.echo(f"{shown.count(checkup.folders, 'asset')} checked: {found}")
-    return 1 if errors or (strict and warnings) else 0
+        return
+    shown.show(checkup.findings)
+    if clients:
+        judged.show(checkup.assets)
+    errors, warnings = _counts(checkup)
+    found = f"{shown.count(errors, 'error')}, {shown.count(warnings, 'warning')}"
+    click.echo(f"{shown.count(len(checkup.assets), 'asset')} checked: {found}")
+
+
+def _counts(checkup: Checkup) -> tuple[int, int]:
+    errors = sum(item.level == "error" for item in checkup.findings)
+    return errors, len(checkup.findings) - errors

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from registry_builder.core.compatibility import named, verdicts
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import ACTIVE, QUARANTINED, SERVED, Document, Row
 from registry_builder.emit.base import Budget, Emission, Made, Page, Site, Summary, cut, listed
@@ -81,6 +82,7 @@ def emit_skill(page: Page, site: Site) -> Iterator[Made]:
         "versions": [_version(document, item, site) for item in reversed(document.versions)],
         "collections": [item.name for item in site.collections if document.name in item.members],
         "commands": list(_commands(document, row, site)) if row else [],
+        "verdicts": _verdicts(page) if row else [],
     }
     yield f"skills/{document.name}/index.html", _render(site, "skill.html", "../../", values)
 
@@ -158,6 +160,15 @@ def _render(site: Site, template: str, root: str, values: Mapping[str, object]) 
 
 def _collection_page(name: str, values: Mapping[str, object], site: Site) -> Made:
     return f"collections/{name}/index.html", _render(site, "collection.html", "../../", values)
+
+
+def _verdicts(page: Page) -> list[dict[str, object]]:
+    """What the clients that are served make of the files that are served."""
+    if page.skill is None:
+        return []
+    clients = named(page.document.clients)
+    judged = verdicts(page.skill, page.files, clients)
+    return [{"title": client.title, "verdict": item} for client, item in zip(clients, judged, strict=True)]
 
 
 def _version(document: Document, row: Row, site: Site) -> dict[str, object]:
