@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import git
 
 _FOLDER, _LINK, _MODULE, _EXECUTABLE = b"40000", b"120000", b"160000", b"100755"
+_AT_ONCE, _FEW = 1000, 20
 _OWN_FILES = ("registry.toml", "collections.toml", "advisories.toml")
 
 
@@ -61,6 +63,30 @@ class Step:
 def rfc3339(seconds: int) -> str:
     """Seconds since the epoch as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(slots=True)
+class _Content:
+    """What the trees of one folder list, by path."""
+
+    listing: Listing
+    blobs: list[tuple[str, bool, str]] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[str]:
+        """The objects that `folder` takes, in order."""
+        return [id_ for _, _, id_ in self.blobs] + [id_ for _, id_ in self.links]
+
+    def folder(self, bodies: Iterator[bytes]) -> Folder:
+        listing = self.listing
+        files = [File(path, next(bodies), executable) for path, executable, _ in self.blobs]
+        links = [
+            Stray(path, "symlink", next(bodies).decode("utf-8", "surrogateescape")) for path, _ in self.links
+        ]
+        strays = (*self.strays, *links)
+        return Folder(listing.name, listing.path, listing.tree, sorted_files(files), strays, listing.type)
 
 
 class Source:
@@ -147,39 +173,42 @@ class Source:
         return dict(sorted(found.items()))
 
     def folders(self, listings: Iterable[Listing]) -> Iterator[Folder]:
-        """Each listing's folder, read whole, one at a time."""
-        for listing in listings:
-            yield self.folder(listing)
+        """Each listing's folder, read whole: what is no regular file is a stray.
+
+        One at a time is in memory, but Git is asked for many at once.
+        """
+        rest = iter(listings)
+        while contents := [_Content(listing) for listing in islice(rest, _AT_ONCE)]:
+            self._list(contents)
+            if len(contents) < _FEW:
+                yield from (content.folder(self.objects.read(content.ids)) for content in contents)
+                continue
+            bodies = self.objects.stream([id_ for content in contents for id_ in content.ids])
+            for content in contents:
+                yield content.folder(bodies)
 
     def folder(self, listing: Listing) -> Folder:
-        """The folder at `listing`, whatever it holds: what is no regular file is a stray."""
-        blobs: list[tuple[str, bool, str]] = []
-        strays: list[Stray] = []
-        links: list[tuple[str, str]] = []
-        level = [("", listing.tree)]
+        """The folder at `listing`."""
+        return next(self.folders([listing]))
+
+    def _list(self, contents: list[_Content]) -> None:
+        """Fill `contents` from their trees, one level of all of them after the other."""
+        level = [(content, "", content.listing.tree) for content in contents]
         while level:
-            below: list[tuple[str, str]] = []
-            bodies = self.objects.read([tree for _, tree in level])
-            for (base, tree), body in zip(level, list(bodies), strict=True):
+            below: list[tuple[_Content, str, str]] = []
+            bodies = self.objects.read([tree for _, _, tree in level])
+            for (content, base, tree), body in zip(level, bodies, strict=True):
                 for mode, raw, id_ in parse_tree(body, len(tree) // 2):
                     path = base + raw.decode("utf-8", "surrogateescape")
                     if mode == _FOLDER:
-                        below.append((f"{path}/", id_))
+                        below.append((content, f"{path}/", id_))
                     elif mode == _MODULE:
-                        strays.append(Stray(path, "submodule", id_))
+                        content.strays.append(Stray(path, "submodule", id_))
                     elif mode == _LINK:
-                        links.append((path, id_))
+                        content.links.append((path, id_))
                     else:
-                        blobs.append((path, mode == _EXECUTABLE, id_))
+                        content.blobs.append((path, mode == _EXECUTABLE, id_))
             level = below
-        data = self.objects.read([id_ for _, _, id_ in blobs])
-        files = [File(path, body, bit) for (path, bit, _), body in zip(blobs, data, strict=True)]
-        targets = self.objects.read([id_ for _, id_ in links])
-        for (path, _), target in zip(links, targets, strict=True):
-            strays.append(Stray(path, "symlink", target.decode("utf-8", "surrogateescape")))
-        return Folder(
-            listing.name, listing.path, listing.tree, sorted_files(files), tuple(strays), listing.type
-        )
 
     def shallow(self) -> bool:
         """Whether the clone lacks history."""

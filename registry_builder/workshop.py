@@ -112,8 +112,8 @@ class Advance:
         findings = [*between, *check_own_files(self.own, names, self.work.gone())]
         stopped = not lenient and any(finding.level == "error" for finding in findings)
         self._bury(names)
-        for listing in self.changed:
-            checked = check(self.work.source.folder(listing), self.work.settings)
+        for listing, folder in zip(self.changed, self.work.source.folders(self.changed), strict=True):
+            checked = check(folder, self.work.settings)
             problems = [*checked.findings, *self._retired(listing.name, replay=replay)]
             findings += problems
             if listing.name in blocked or any(problem.level == "error" for problem in problems):
