@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,11 @@ def _listed(codex: Account) -> dict[str, list[str]]:
     """Plugin → the words of its line."""
     lines = [line.split() for line in codex.does("codex", "plugin", "list").splitlines()]
     return {words[0]: words[1:] for words in lines if words and words[0].endswith(f"@{NAME}")}
+
+
+def test_it_is_the_pinned_version(codex: Account) -> None:
+    pinned = json.loads((Path(__file__).parent / "package.json").read_text())["dependencies"]["@openai/codex"]
+    assert codex.does("codex", "--version").splitlines()[-1] == f"codex-cli {pinned}"
 
 
 def test_marketplace_add_lists_every_skill(codex: Account, market: Registry) -> None:
