@@ -107,8 +107,8 @@ def write_pack(entries: Mapping[bytes, bytes]) -> Pack:
         end += len(entries[id_])
     if end >= _MOST_BYTES:
         raise AssertionError("the limit keeps offsets within 31 bits")
-    body = b"".join([b"PACK", struct.pack(">II", 2, len(ids)), *(entries[id_] for id_ in ids)])
-    checksum = _sha1(body)
+    parts = [b"PACK", struct.pack(">II", 2, len(ids)), *(entries[id_] for id_ in ids)]
+    checksum = _sha1(*parts)
     fanout, count = [], 0
     for byte in range(256):
         count = bisect_left(ids, bytes([byte, *b"\xff" * _SHA1]), lo=count)
@@ -123,7 +123,7 @@ def write_pack(entries: Mapping[bytes, bytes]) -> Pack:
             checksum,
         ]
     )
-    return Pack(checksum.hex(), body + checksum, index + _sha1(index))
+    return Pack(checksum.hex(), b"".join([*parts, checksum]), index + _sha1(index))
 
 
 def _zlib(data: bytes) -> bytes:
@@ -136,5 +136,8 @@ def _zlib(data: bytes) -> bytes:
     return b"".join([*parts, struct.pack(">I", zlib.adler32(data))])
 
 
-def _sha1(data: bytes) -> bytes:
-    return hashlib.sha1(data, usedforsecurity=False).digest()
+def _sha1(*parts: bytes) -> bytes:
+    found = hashlib.sha1(usedforsecurity=False)
+    for part in parts:
+        found.update(part)
+    return found.digest()
