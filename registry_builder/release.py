@@ -26,6 +26,7 @@ from registry_builder.emit.table import (
     emit_registry,
     emit_skill,
     gathers,
+    note_skill,
     object_keys,
 )
 from registry_builder.history import News, Past, Telling, tell
@@ -156,14 +157,15 @@ class Assembly:
     def _page(self, page: Page) -> None:
         document, name = page.document, page.document.name
         keys = self._kept(document)
-        emitted = emit_skill(self.work.settings.emitters, page, self._site_of(name))
+        emitters, site = self.work.settings.emitters, self._site_of(name)
+        emitted = emit_skill(emitters, page, site)
         for key, body in chain(emitted, self._gathered(page)):
             keys[key] = self._add(key, body)
         body = encode(document)
         self.changed[name] = NamePins(
             document=self._node(body), memo=self.memo(name), keys=dict(sorted(keys.items()))
         )
-        self.summaries[name] = summarise(document, page.files)
+        self.summaries[name] = summarise(document, page.files, note_skill(emitters, page, site))
         self.documents[name] = document
         self.work.tick("made")
 

@@ -4,6 +4,7 @@ An emitter is a module with `BUDGETS` and some of these pure functions:
 
     derive(source: Source, site: Site) -> Derivation | None      a bundle made from an artifact, at mint
     emit_skill(page: Page, site: Site) -> Iterator[Made]         keys of one name, from the ledger
+    note_skill(page: Page, site: Site) -> str     what emit_registry needs of one name, kept in its summary
     emit_registry(summaries: Sequence[Summary], site: Site) -> Emission     keys that span names
     emit_collection(collection: Collection, members: Sequence[Summary], files: Files, site: Site) -> Emission
         keys of one collection, made anew when a member changed
@@ -143,7 +144,8 @@ class Told:
 class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What spans of names need of one. `version` is the current row's, 0 when nothing is served.
 
-    `paths` are those of a skill's files, none when there are more than PATHS.
+    `paths` are those of a skill's files, none when there are more than PATHS. `notes` maps an emitter to what
+    it noted.
     """
 
     name: str
@@ -170,9 +172,12 @@ class Summary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int = 0
     derived: Mapping[str, Derived] = {}
     paths: tuple[str, ...] = ()
+    notes: Mapping[str, str] = {}
 
 
-def summarise(document: Document, files: Sequence[File] = ()) -> Summary:
+def summarise(
+    document: Document, files: Sequence[File] = (), notes: Mapping[str, str] | None = None
+) -> Summary:
     """The summary of `document`, whose current version has `files`."""
     row, newest = document.current, document.newest
     return Summary(
@@ -200,6 +205,7 @@ def summarise(document: Document, files: Sequence[File] = ()) -> Summary:
         bytes=row.bytes if row else 0,
         derived=row.derived if row else {},
         paths=tuple(file.path for file in files) if document.type == "skill" and len(files) <= PATHS else (),
+        notes=notes or {},
     )
 
 

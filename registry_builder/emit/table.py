@@ -17,6 +17,7 @@ from registry_builder.emit import (
     json_api,
     npm,
     search,
+    search_index,
     sx,
     well_known,
 )
@@ -43,6 +44,7 @@ EMITTERS: Mapping[str, ModuleType] = {
     "well_known": well_known,
     "sx": sx,
     "html": html,
+    "search_index": search_index,
     "discovery_v01": discovery_v01,
     "clawhub": clawhub,
     "copilot": copilot,
@@ -50,7 +52,7 @@ EMITTERS: Mapping[str, ModuleType] = {
     "search": search,
 }
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "core": ("json_api", "claude", "npm", "well_known", "sx", "html"),
+    "core": ("json_api", "claude", "npm", "well_known", "sx", "html", "search_index"),
     "extras": ("discovery_v01", "clawhub", "copilot", "git", "search"),
 }
 
@@ -78,6 +80,11 @@ def emit_skill(names: Sequence[str], page: Page, site: Site) -> Iterator[Made]:
     for name in names:
         if _has(name, "emit_skill"):
             yield from EMITTERS[name].emit_skill(page, site)
+
+
+def note_skill(names: Sequence[str], page: Page, site: Site) -> dict[str, str]:
+    """What each emitter in `names` wants to know of one name whenever it makes what spans names."""
+    return {name: EMITTERS[name].note_skill(page, site) for name in names if _has(name, "note_skill")}
 
 
 def emit_registry(names: Sequence[str], summaries: Sequence[Summary], site: Site) -> Iterator[Emission]:
