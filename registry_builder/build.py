@@ -43,7 +43,10 @@ class Refused(Unfit):
 
 @dataclass(slots=True)
 class Build:
-    """One run of the pipeline. `tick` is told of each folder read."""
+    """One run of the pipeline. `tick` is told of each folder read.
+
+    `before` may change the ledger before the commit is looked at, as a rollback does.
+    """
 
     source: Source
     commit: Commit
@@ -51,6 +54,7 @@ class Build:
     previous: Previous
     spool: Spool
     templates: Templates
+    before: Callable[[Workshop], None] | None = None
     tick: Tick = field(default=lambda _: None)
 
     def run(self) -> Release:
@@ -64,13 +68,16 @@ class Build:
             Replay(self, work).run()
             for name in list(work.documents):
                 work.restate(name, own)
+        if self.before:
+            self.before(work)
         forced = self.previous.to_finish()
         past = Past(self.previous.history(), bool(self.previous.begun), self.previous.reader)
         assembly = Assembly(work, own, self.memos(own), forced, self.templates.static, past)
         stale = assembly.stale()
         for name in stale:
             work.restate(name, own)
-        changed = [item for item in current.values() if item.name in stale or self._differs(work, item)]
+        fresh = [item for item in current.values() if item.name in stale or self._differs(work, item)]
+        changed = [item for item in fresh if not work.holds(item)]
         advance = Advance(work, self.commit.moment, changed, current, own)
         findings = advance.run(replay=False, on_pressed=assembly.emit)
         if not self.settings.skip_invalid and any(finding.level == "error" for finding in findings):

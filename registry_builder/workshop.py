@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from registry_builder.core.errors import Unfit
 from registry_builder.core.finding import Finding
-from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Moment, bury
+from registry_builder.core.ledger import ABSENT, QUARANTINED, REMOVED, Document, Moment, bury
 from registry_builder.core.revoked import Revoked
 from registry_builder.core.rules import check_names
 from registry_builder.core.state import with_states
@@ -73,6 +73,14 @@ class Workshop:
     def _type(self, name: str) -> str:
         document = self.documents.get(name)
         return document.type if document else self.base.noted[name].summary.type
+
+    def holds(self, listing: Listing) -> bool:
+        """Whether a rollback holds this very folder back."""
+        known = self.base.noted.get(listing.name)
+        if listing.name not in self.documents and (known is None or known.summary.tree == listing.tree):
+            return False
+        document = self.document(listing.name)
+        return document is not None and document.held == listing.tree
 
     def restate(self, name: str, own: OwnFiles) -> None:
         """Put the states that `own` gives to `name` into its document."""
@@ -163,6 +171,8 @@ class Advance:
             document = self.work.document(name)
             if document is None:
                 raise AssertionError(f"{name} is alive and has no document")
+            if document.held == ABSENT:
+                continue
             self.work.documents[name] = bury(document, self.moment)
             self.work.removed.append(name)
 

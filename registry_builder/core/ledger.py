@@ -12,6 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 ACTIVE, DEPRECATED, YANKED, QUARANTINED, REMOVED = "active", "deprecated", "yanked", "quarantined", "removed"
 SERVED = (ACTIVE, DEPRECATED)
+ABSENT = "0" * 40
+"""What `held` says when a rollback undid a deletion: the folder's absence is held back."""
 
 
 class Derived(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,7 +33,10 @@ class Derived(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One minted version. All but `state`, `reason` and `findings` is never recomputed."""
+    """One minted version. All but `state`, `reason` and `findings` is never recomputed.
+
+    `withdrawn` is why a rollback took it back: it is yanked whatever advisories say.
+    """
 
     version: int
     state: str = ACTIVE
@@ -47,6 +52,7 @@ class Row(Struct, frozen=True, kw_only=True):
     derived: Mapping[str, Derived]
     findings: Mapping[str, int]
     reason: str | UnsetType = UNSET
+    withdrawn: str | UnsetType = UNSET
 
 
 class Removal(Struct, frozen=True):

@@ -52,7 +52,7 @@ def with_states(
 def _with_state(row: Row, advisories: Iterable[Advisory], harmful: Mapping[str, str]) -> Row:
     if row.sha256 in harmful:
         return replace(row, state=QUARANTINED, reason=harmful[row.sha256] or UNSET)
-    state, reason = ACTIVE, None
+    state, reason = (ACTIVE, None) if row.withdrawn is UNSET else (YANKED, row.withdrawn)
     for item in advisories:
         covers = item.versions is None or row.version in item.versions
         if covers and _STRENGTH.index(item.state) > _STRENGTH.index(state):

@@ -130,6 +130,11 @@ def decode_pointer(body: bytes) -> Pointer:
     return msgspec.json.decode(body, type=Pointer)
 
 
+def decode_record(body: bytes) -> Record:
+    """A record node. Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(body, type=Record)
+
+
 WRITE_ORDER = (KeyClass.IMMUTABLE, KeyClass.FROZEN, KeyClass.PAYLOAD, KeyClass.INDEX)
 
 _LISTS = ("index.html", "404.html", "marketplace.json", "marketplace-npm.json", "sitemap.xml", "llms.txt")

@@ -1,0 +1,77 @@
+"""`skillpress publish`: compile a commit and write what changed onto any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from registry_builder.cli.options import content_option, json_option, opened
+from registry_builder.cli.publishing import flags_of, git_options, release_options, remote_of, store_option
+from registry_builder.cli.releasing import Run
+from registry_builder.previous import Previous
+from registry_builder.rollback import release_holds as let_go
+from registry_builder.store.target import open_store
+from registry_builder.workshop import Workshop
+
+
+@click.command()
+@content_option
+@store_option
+@click.option("--rev", default="HEAD", show_default=True, help="The commit to publish.")
+@release_options
+@click.option(
+    "--expect",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A reviewed `plan --json`; refuse to mint anything else.",
+)
+@click.option("--release-holds", is_flag=True, help="Mint again what a rollback holds back.")
+@click.option(
+    "--purge", metavar="COMMAND", help="Gets the changed mutable keys as JSON lines on standard input."
+)
+@git_options
+@json_option
+def publish(
+    content: Path,
+    target: str,
+    single_writer: bool,
+    rev: str,
+    base_url: str | None,
+    name: str | None,
+    preset: str | None,
+    emit: str | None,
+    skip_invalid: bool,
+    expect: Path | None,
+    release_holds: bool,
+    purge: str | None,
+    git_remote: str | None,
+    git_branch: str,
+    as_json: bool,
+) -> int:
+    """Compile a commit and write what changed onto STORE: a folder or s3://bucket/prefix.
+
+    A publisher that is killed harms nobody: readers see the old release or the new one, and the next run
+    goes on. Two publishers never mix.
+    """
+    flags = flags_of(base_url, name, preset, emit, skip_invalid)
+    started = monotonic()
+    with opened(content, rev, flags) as (source, commit, settings):
+        return Run(
+            source=source,
+            commit=commit,
+            settings=settings,
+            store=open_store(target, single_writer=single_writer),
+            target=target,
+            as_json=as_json,
+            started=started,
+            remote=remote_of(git_remote, git_branch),
+            before=_release_holds if release_holds else None,
+            expect=expect,
+            purge=purge,
+        ).run()
+
+
+def _release_holds(_: Previous) -> Callable[[Workshop], None]:
+    return let_go

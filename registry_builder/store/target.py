@@ -1,0 +1,45 @@
+"""A store by its address: a folder, or `s3://bucket/prefix?endpoint_url=…&region=…`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from registry_builder.core.errors import Misuse
+from registry_builder.store.base import Store
+from registry_builder.store.filesystem import FilesystemStore
+
+_OPTIONS = frozenset(("endpoint_url", "region"))
+
+
+def open_store(address: str, *, single_writer: bool = False) -> Store:
+    """The store at `address`, not entered yet. Raises Misuse for an address that makes no sense."""
+    if "://" not in address:
+        return FilesystemStore(Path(address))
+    parts = urlsplit(address)
+    if parts.scheme == "file":
+        return FilesystemStore(Path(parts.path))
+    if parts.scheme != "s3" or not parts.hostname or parts.username or parts.password:
+        mend = "give a folder or s3://bucket/prefix; credentials come from the usual AWS chain"
+        raise Misuse("bad-store", f"no store: {_without_secrets(address)}", mend=mend)
+    options = parse_qs(parts.query, keep_blank_values=True)
+    for name, values in options.items():
+        if name not in _OPTIONS or len(values) != 1 or not values[0]:
+            raise Misuse(
+                "bad-store", f"no such store option: {name}", mend=f"there are {', '.join(sorted(_OPTIONS))}"
+            )
+    from registry_builder.store.s3 import S3Store
+
+    prefix = parts.path.strip("/")
+    return S3Store(
+        parts.netloc,
+        f"{prefix}/" if prefix else "",
+        endpoint_url=options.get("endpoint_url", [None])[0],
+        region=options.get("region", [None])[0],
+        single_writer=single_writer,
+    )
+
+
+def _without_secrets(address: str) -> str:
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
