@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from contracts import extras
 from contracts.tree import Tree, check_object
 
 CATALOGUE_BYTES = 5_242_880
@@ -245,4 +246,5 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (r"api/v1/skills/[^/]+", _check_answer),
     (r"api/v1/index\.json", _check_names_index),
     (r"api/v1/index/[^/]+\.json", _check_document),
+    *extras.CHECKS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import hashlib
 import io
 import json
@@ -26,6 +27,9 @@ from registry_builder.emit.base import Page, summarise
 BASE = "https://skills.example/base"
 SKILL = b"---\nname: aa\ndescription: d\n---\n"
 DISCOVERY = ".well-known/agent-skills/index.json"
+FILES = ".well-known/skills/index.json"
+CLAWHUB = "clawhub/aa/api/v1"
+MARKET = "copilot/docs.zip"
 SCHEMA = "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
 
 
@@ -33,18 +37,19 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for path, data in files.items():
-            archive.writestr(path, data)
+            # Without a time of its own, since parts of these trees are names of tests.
+            archive.writestr(zipfile.ZipInfo(path), data)
     return out.getvalue()
 
 
 def tarred(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as archive:
+    with tarfile.open(fileobj=out, mode="w") as archive:
         for path, data in files.items():
             info = tarfile.TarInfo(f"package/{path}")
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+    return gzip.compress(out.getvalue(), mtime=0)
 
 
 def sha256(body: bytes) -> str:
@@ -68,6 +73,13 @@ NPM = {"source": "npm", "package": "@acme/aa", "version": "1.0.0", "registry": f
 
 def entry(name: str, source: Mapping[str, str], **more: Any) -> dict[str, Any]:
     return {"name": name, "description": "d", "source": dict(source), **more}
+
+
+def market(source: str = "./plugins/aa", **files: bytes) -> bytes:
+    """The zip of a local marketplace that has `aa`, and `files` by name with _ for a dot."""
+    catalogue = json.dumps({"name": "acme-docs", "plugins": [{"name": "aa", "source": source}]}).encode()
+    own = {".claude-plugin/marketplace.json": catalogue, "plugins/aa/SKILL.md": SKILL}
+    return zipped(own | {name.replace("__", "/").replace("_", "."): body for name, body in files.items()})
 
 
 def whole() -> dict[str, Any]:
@@ -96,7 +108,12 @@ def whole() -> dict[str, Any]:
                 "marketplace/collections/docs.json": {"name": "acme-docs", "plugins": plugins},
                 "marketplace-npm.json": {"name": "acme", "plugins": [entry("aa", NPM, skills=["./"])]},
                 DISCOVERY: discovery,
+                f"s/aa/{DISCOVERY}": discovery,
                 f"s/docs/{DISCOVERY}": discovery,
+                FILES: {"skills": [{"name": "aa", "files": ["SKILL.md", "a b.txt"], "version": "1"}]},
+                f"{CLAWHUB}/skills/aa": {"skill": {"slug": "aa"}, "latestVersion": {"version": "1.0.0"}},
+                f"{CLAWHUB}/resolve": {"match": None, "latestVersion": {"version": "1.0.0"}},
+                "api/search": {"skills": [{"name": "aa", "source": f"{BASE}/s/aa"}]},
                 "npm/@acme/aa": {
                     "name": "@acme/aa",
                     "dist-tags": {"latest": "1.0.0"},
@@ -130,7 +147,11 @@ def whole() -> dict[str, Any]:
         f"{ASSET}/list.txt": b"1\r\n\n",
         f"{ASSET}/1/metadata.toml": b"x = 1\n",
         f"{ASSET}/1/aa-1.zip": SX,
+        ".well-known/skills/aa/SKILL.md": SKILL,
+        ".well-known/skills/aa/a b.txt": b"",
         ".well-known/skills/aa/broken.json": b"{",
+        f"{CLAWHUB}/download": ZIP,
+        MARKET: market(),
         LOCK: f'[[assets]]\nname = "aa"\ndependencies = [{{ name = "aa" }}]\n[assets.source-http]\n'
         f'url = "{BASE}/{SX_KEY}"\nhashes = {{ sha256 = "{sha256(SX)}" }}\nsize = {len(SX)}\n'.encode(),
     }
@@ -167,11 +188,16 @@ def test_an_empty_tree_is_a_fault(tmp_path: Path) -> None:
         (SX_KEY, {LOCK, "api/v1/index/aa.json"}),
         (BUNDLE_KEY, {"marketplace.json", "marketplace/collections/docs.json"}),
         ("npm/@acme/aa", {"marketplace-npm.json"}),
+        (".well-known/skills/aa/a b.txt", {FILES}),
+        (f"{CLAWHUB}/download", {f"{CLAWHUB}/skills/aa"}),
+        (f"{CLAWHUB}/resolve", {f"{CLAWHUB}/skills/aa"}),
+        (f"s/aa/{DISCOVERY}", {"api/search"}),
         (
             ZIP_KEY,
             {
                 "marketplace.json", "marketplace/collections/docs.json", DISCOVERY, f"s/docs/{DISCOVERY}",
                 "api/v1/index.json", "api/v1/index/aa.json", "api/v1/skills/aa",
+                f"s/aa/{DISCOVERY}", f"{CLAWHUB}/download", MARKET,
             },
         ),
     ],
@@ -183,7 +209,7 @@ def test_an_object_that_is_gone_is_named_by_all_that_refer_to_it(
     del tree[gone]
     found = checked(tmp_path, tree)
     assert {fault.split(": ")[0] for fault in found} == faults
-    assert all(f"{gone}, which is not there" in fault for fault in found)
+    assert all(f"{gone}, which is not there" in fault for fault in found if not fault.startswith(MARKET))
 
 
 @pytest.mark.parametrize(
@@ -198,6 +224,7 @@ def test_an_object_that_is_gone_is_named_by_all_that_refer_to_it(
             {
                 ZIP_KEY, "marketplace.json", "marketplace/collections/docs.json", DISCOVERY,
                 f"s/docs/{DISCOVERY}", "api/v1/index.json", "api/v1/index/aa.json", "api/v1/skills/aa",
+                f"s/aa/{DISCOVERY}", MARKET,
             },
         ),
     ],
@@ -231,6 +258,17 @@ def write(key: str, body: Any) -> Callable[[dict[str, Any]], None]:
     return lambda tree: tree.update({key: body})
 
 
+def both(
+    first: Callable[[dict[str, Any]], None], second: Callable[[dict[str, Any]], None]
+) -> Callable[[dict[str, Any]], None]:
+    def change(tree: dict[str, Any]) -> None:
+        first(tree)
+        second(tree)
+
+    return change
+
+
+FILED = {"name": "aa", "files": ["SKILL.md"], "version": "1"}
 ZEROS = "0" * 64
 ROOT = "marketplace.json"
 NPM_ROOT = "marketplace-npm.json"
@@ -340,6 +378,26 @@ ROW = ("api/v1/index/aa.json", "versions", 0)
             put(*ROW, "derived", "sx", "metadata", value=ZEROS),
             "api/v1/index/aa.json: version 1 for sx states sha256",
         ),
+        (put(FILES, "skills", 0, "files", value=["a b.txt"]), f"{FILES}: entry aa has no SKILL.md"),
+        (put(FILES, "skills", 0, "version", value=1), f"{FILES}: entry aa has no SKILL.md or no version"),
+        *(
+            (
+                both(
+                    put(FILES, "skills", 0, "files", value=["SKILL.md", path]),
+                    write(f".well-known/skills/aa/{path}", b""),
+                ),
+                f"{FILES}: entry aa names {path}, for which its client asks as",
+            )
+            for path in ("a#b", "a?b", "a%20b", "http:b")
+        ),
+        (put(FILES, "skills", value=[FILED] * 201), f"{FILES}: has 201 entries"),
+        (put(f"{CLAWHUB}/skills/aa", "skill", "slug", value="bb"), f"{CLAWHUB}/skills/aa: is about bb"),
+        (write(f"{CLAWHUB}/download", b"x"), f"{CLAWHUB}/download: its artifact names"),
+        (write(MARKET, market("./plugins/bb")), f"{MARKET}: entry aa of ./plugins/bb"),
+        (write(MARKET, market(plugins__aa__x=b"")), f"{MARKET}: entry aa of ./plugins/aa has not the files"),
+        (write(MARKET, market(plugins__bb__x=b"")), f"{MARKET}: plugins/bb/x belongs to no entry"),
+        (write(MARKET, b"x"), f"{MARKET}: has not the form of its contract"),
+        (put("api/search", "skills", 0, "source", value="aa"), "api/search: entry aa names a URL outside"),
         (write("feed.json", b"{"), "feed.json: has not the form of its contract"),
         (write(f"r/{ZEROS}", b"{}"), f"r/{ZEROS}: its own name states sha256"),
         (write(f"r/{sha256(b'x')}", b"x"), f"r/{sha256(b'x')}: has not the form of its contract"),
