@@ -19,6 +19,7 @@ from registry_builder.core.ledger import REMOVED
 from registry_builder.emit.base import Site
 from registry_builder.history import Past
 from registry_builder.own_files import ADVISORIES, COLLECTIONS, OwnFiles, read_own_files
+from registry_builder.press import BUNDLE
 from registry_builder.previous import Previous
 from registry_builder.release import Assembly, Release
 from registry_builder.settings import Settings
@@ -64,6 +65,8 @@ class Build:
             self.source, self.settings, self.site(), base, self.spool, self.tick, self.previous.revoked
         )
         current = self.source.listings(self.commit, self.settings.roots)
+        if not current:
+            self._refuse_empty()
         if not base.noted and self.settings.seed == "history":
             Replay(self, work).run()
             for name in list(work.documents):
@@ -83,6 +86,18 @@ class Build:
         if not self.settings.skip_invalid and any(finding.level == "error" for finding in findings):
             raise Refused(findings)
         return assembly.release(self.commit, findings, stale)
+
+    def _refuse_empty(self) -> None:
+        """A commit without any asset over a registry with some is rarely what was meant."""
+        noted = self.previous.base.noted.values()
+        living = sum(item.summary.state != REMOVED and item.summary.type != BUNDLE for item in noted)
+        if living and not self.settings.allow_empty:
+            raise Unfit(
+                "nothing-left",
+                f"there is no asset at {self.commit.id[:12]}, but the registry has {living}",
+                place=self.source.prefix or self.source.folder_name,
+                mend="look at -C, --rev and the roots in registry.toml; --allow-empty deletes them all",
+            )
 
     def _differs(self, work: Workshop, listing: Listing) -> bool:
         if listing.name in work.documents:

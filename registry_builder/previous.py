@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TypeVar
 
@@ -18,7 +20,9 @@ from registry_builder.core.tree import (
     HistoryNode,
     NamePins,
     Pin,
+    Pins,
     Pointer,
+    Record,
     Root,
     SpanNode,
     all_pins,
@@ -107,15 +111,26 @@ class View:
                 mine, theirs = self.bin(label).names, older.bin(label).names
                 yield from sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
 
+    def record(self, sha256: str) -> Record:
+        """The record node `sha256`. Raises Missing, Foreign."""
+        return self._node(sha256, Record)
+
+    def pins_beside(self, seen: set[str]) -> Iterator[Pins]:
+        """The pins of each node whose digest is not in `seen`, to which they are added."""
+        for sha256 in {*self.root.bins.values()} - seen:
+            yield from (item.keys for item in self._node(sha256, Bin).names.values())
+        if self.root.span and self.root.span not in seen:
+            yield self._node(self.root.span, SpanNode).keys
+        seen.update(self.root.bins.values(), (self.root.span or "",))
+
     def _body(self, sha256: str) -> bytes:
-        body = self.reader.get(node_key(sha256))
+        key, mend = node_key(sha256), "restore it from a back-up, or build into a new folder"
+        try:
+            body = self.reader.get(key)
+        except Missing as error:
+            raise Missing("no-node", "the release needs it, and it is gone", place=key, mend=mend) from error
         if digest(body) != sha256:
-            raise Foreign(
-                "bad-node",
-                "its bytes do not have the digest in its name",
-                place=node_key(sha256),
-                mend="restore it from a back-up, or build into a new folder",
-            )
+            raise Foreign("bad-node", "its bytes do not have the digest in its name", place=key, mend=mend)
         return body
 
 
@@ -158,6 +173,24 @@ class Previous:
         self.view = View(reader, self.pointer.readable_root if self.pointer else None)
         self.begun = tuple(self._begun())
         self.base = self.begun[-1] if self.begun else self.view
+
+    def once_pinned(self, key: str) -> frozenset[str]:
+        """The digests that releases before pinned `key` with, as far back as their nodes are there."""
+        return frozenset(self._once.get(key, ()))
+
+    @cached_property
+    def _once(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        seen: set[str] = set()
+        record = self.pointer.record if self.pointer else None
+        with suppress(Missing, Foreign):
+            while record:
+                entry = self.view.record(record)
+                for pins in View(self.reader, entry.root).pins_beside(seen):
+                    for key, item in pins.items():
+                        found[key].add(item.sha256)
+                record = entry.previous
+        return found
 
     @property
     def views(self) -> tuple[View, ...]:

@@ -203,19 +203,12 @@ class Publisher:
         if there == change.pin.sha256:
             return None
         foreign = there is not None and there not in change.allowed
-        if foreign:
-            self._refuse_foreign(change)
+        if foreign and classify(change.key) not in _ALWAYS_OURS:
+            if there not in self.previous.once_pinned(change.key):
+                _refuse_foreign(change.key)
+            foreign = False
         self.store.put(change.key, self.spool.get(change.key), expect=tag.value if tag else "")
         return change.key if foreign else None
-
-    def _refuse_foreign(self, change: Change) -> None:
-        if classify(change.key) not in _ALWAYS_OURS:
-            raise Foreign(
-                "changed-by-hand",
-                "holds bytes that no release of ours put there",
-                place=change.key,
-                mend="look at it, delete it, and run again",
-            )
 
     def _put_node(self, key: str) -> None:
         """Write a node, unless it is there; one with other bytes is written over."""
@@ -257,6 +250,15 @@ def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
     rest = iter(changes)
     while batch := list(islice(rest, _BATCH)):
         yield batch
+
+
+def _refuse_foreign(key: str) -> None:
+    raise Foreign(
+        "changed-by-hand",
+        "holds bytes that no release of ours put there",
+        place=key,
+        mend="look at it, delete it, and run again",
+    )
 
 
 def _stamp(time: datetime) -> str:

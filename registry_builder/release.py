@@ -12,6 +12,7 @@ from msgspec import UNSET
 from registry_builder.budget import Enforcer
 from registry_builder.core.artifact import OWN
 from registry_builder.core.artifact import read as read_zip
+from registry_builder.core.errors import Foreign, Missing
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
 from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
@@ -151,7 +152,15 @@ class Assembly:
 
     def _files(self, document: Document, row: Row) -> tuple[File, ...]:
         key = download_key(document.name, row.sha256)
-        body = self.work.spool.get(key) if key in self.work.spool else self.work.base.reader.get(key)
+        if key in self.work.spool:
+            return read_zip(self.work.spool.get(key), OWN)
+        mend = "restore it from a back-up, or build into a new folder"
+        try:
+            body = self.work.base.reader.get(key)
+        except Missing as error:
+            raise Missing("no-artifact", "was published, and it is gone", place=key, mend=mend) from error
+        if digest(body) != row.sha256:
+            raise Foreign("bad-artifact", "holds other bytes than were published", place=key, mend=mend)
         return read_zip(body, OWN)
 
     def _page(self, page: Page) -> None:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import msgspec
@@ -81,6 +81,7 @@ class Flags:
     preset: str | None = None
     emit: tuple[str, ...] | None = None
     skip_invalid: bool = False
+    allow_empty: bool = False
     strict: bool = False
 
 
@@ -101,11 +102,13 @@ class Settings:
     skills: Mapping[str, SkillTable] = field(default_factory=dict)
     site: SiteTable = field(default_factory=SiteTable)
     skip_invalid: bool = False
+    allow_empty: bool = False
 
     @property
     def sha256(self) -> str:
-        """Digest of the settings in force."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted", enc_hook=sorted)).hexdigest()
+        """Digest of the settings in force but `allow_empty`, which decides whether, not what."""
+        ours = replace(self, allow_empty=False)
+        return hashlib.sha256(msgspec.json.encode(ours, order="sorted", enc_hook=sorted)).hexdigest()
 
 
 def settle(file: RegistryFile, flags: Flags, *, folder_name: str, origin: str | None) -> Settings:
@@ -127,6 +130,7 @@ def settle(file: RegistryFile, flags: Flags, *, folder_name: str, origin: str | 
         skills=file.skills,
         site=file.site,
         skip_invalid=flags.skip_invalid,
+        allow_empty=flags.allow_empty,
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from registry_builder.core.errors import Missing, Trouble
+from registry_builder.core.errors import Missing, Trouble, Unfit
 from registry_builder.core.folder import File, Folder, Stray, sorted_files
 from registry_builder.core.ledger import Moment
 from registry_builder.git_objects import Objects, parse_tree
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FOLDER, _LINK, _MODULE, _EXECUTABLE = b"40000", b"120000", b"160000", b"100755"
 _AT_ONCE, _FEW = 1000, 20
+_NO_FILE = {_FOLDER: "a folder", _LINK: "a symbolic link", _MODULE: "a submodule"}
 _OWN_FILES = ("registry.toml", "collections.toml", "advisories.toml")
 
 
@@ -156,9 +157,11 @@ class Source:
         return list(self.objects.entries(tree))
 
     def own_file(self, commit: Commit, name: str) -> bytes | None:
-        """The bytes of a file at the content's root, None when it is not there."""
+        """The bytes of a file at the content's root, None when it is not there. Raises Unfit."""
         for mode, entry, id_ in self._children(commit.tree, self.prefix):
-            if entry == name.encode() and mode not in {_FOLDER, _LINK, _MODULE}:
+            if entry == name.encode():
+                if mode in _NO_FILE:
+                    raise Unfit("not-a-file", f"is {_NO_FILE[mode]}", place=name, mend="make it a file")
                 return next(self.objects.read([id_]))
         return None
 

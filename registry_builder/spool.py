@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Self
 
+from registry_builder.core.errors import Trouble
 from registry_builder.core.tree import Pin, pin
 
 
@@ -15,7 +17,10 @@ class Spool:
     """Key → body, kept on disk until the context ends. A killed process leaves nothing behind."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="skillpress-")  # noqa: SIM115 - closed by __exit__
+        try:
+            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="skillpress-")  # noqa: SIM115 - __exit__ closes
+        except OSError as error:
+            raise _trouble(error) from error
         self._end = 0
         self._places: dict[str, tuple[int, int]] = {}
 
@@ -25,7 +30,8 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be flushed is not needed any more
+            self._file.close()
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
@@ -36,8 +42,11 @@ class Spool:
 
     def add(self, key: str, body: bytes) -> Pin:
         """Keep `body` under `key`; a second body for a key replaces the first."""
-        self._file.seek(self._end)
-        self._file.write(body)
+        try:
+            self._file.seek(self._end)
+            self._file.write(body)
+        except OSError as error:
+            raise _trouble(error) from error
         self._places[key] = (self._end, len(body))
         self._end += len(body)
         return pin(body)
@@ -45,5 +54,14 @@ class Spool:
     def get(self, key: str) -> bytes:
         """The body of `key`, which must have been added. Threads may call it at once."""
         start, size = self._places[key]
-        self._file.flush()
-        return os.pread(self._file.fileno(), size, start)
+        try:
+            self._file.flush()
+            return os.pread(self._file.fileno(), size, start)
+        except OSError as error:
+            raise _trouble(error) from error
+
+
+def _trouble(error: OSError) -> Trouble:
+    reason = error.strerror or str(error)
+    mend = "make room there, or name another folder in TMPDIR; nothing that is served was harmed"
+    return Trouble("no-temporary", f"temporary file: {reason}", place=tempfile.gettempdir(), mend=mend)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import click
 
 from registry_builder import __version__
-from registry_builder.core.errors import Refusal
+from registry_builder.core.errors import Refusal, Trouble
 
 COMMANDS = {
     "build": "registry_builder.cli.build:build",
@@ -96,6 +96,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as `head` does: nothing is wrong with us.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error} [io-error]", err=True)
+        return Trouble.exit_code
     return code if isinstance(code, int) else 0
 
 

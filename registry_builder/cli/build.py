@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -19,6 +20,7 @@ from registry_builder.store.filesystem import FilesystemStore
     "--to", "target", required=True, type=click.Path(path_type=Path), help="The folder to build into."
 )
 @click.option("--rev", default="HEAD", show_default=True, help="The commit to build.")
+@click.option("--allow-empty", is_flag=True, help="Delete every asset when the commit has none.")
 @release_options
 @git_options
 @json_option
@@ -26,6 +28,7 @@ def build(
     content: Path,
     target: Path,
     rev: str,
+    allow_empty: bool,
     base_url: str | None,
     name: str | None,
     preset: str | None,
@@ -40,7 +43,7 @@ def build(
     Only what changed is written; a build that was killed is finished by the next one. A folder that is not
     empty and holds no release is not touched.
     """
-    flags = flags_of(base_url, name, preset, emit, skip_invalid)
+    flags = replace(flags_of(base_url, name, preset, emit, skip_invalid), allow_empty=allow_empty)
     started = monotonic()
     with opened(content, rev, flags) as (source, commit, settings):
         return Run(

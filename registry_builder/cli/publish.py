@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -21,6 +22,7 @@ from registry_builder.workshop import Workshop
 @content_option
 @store_option
 @click.option("--rev", default="HEAD", show_default=True, help="The commit to publish.")
+@click.option("--allow-empty", is_flag=True, help="Delete every asset when the commit has none.")
 @release_options
 @click.option(
     "--expect",
@@ -38,6 +40,7 @@ def publish(
     target: str,
     single_writer: bool,
     rev: str,
+    allow_empty: bool,
     base_url: str | None,
     name: str | None,
     preset: str | None,
@@ -55,7 +58,7 @@ def publish(
     A publisher that is killed harms nobody: readers see the old release or the new one, and the next run
     goes on. Two publishers never mix.
     """
-    flags = flags_of(base_url, name, preset, emit, skip_invalid)
+    flags = replace(flags_of(base_url, name, preset, emit, skip_invalid), allow_empty=allow_empty)
     started = monotonic()
     with opened(content, rev, flags) as (source, commit, settings):
         return Run(

@@ -141,6 +141,7 @@ _TABLES: tuple[type[Struct], ...] = (
     Advisory,
 )
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$?(.*)`)?")
+_INDEX = re.compile(r"\[[^\]]*\]")
 _AT = re.compile(r" - at `(?:key in )?\$(.*)`$")
 
 
@@ -166,8 +167,8 @@ def _explained(message: str, text: str, place: str) -> Unfit:
     if not unknown:
         at = _AT.search(message)
         path = at[1].lstrip(".") if at else ""
-        what = _AT.sub("", message)
-        where = _line_of(path.rpartition(".")[2].partition("[")[0], text, place)
+        what = _AT.sub("", message).replace(" | null", "")
+        where = _line_of(_INDEX.sub("", path).rpartition(".")[2], text, place)
         return Unfit(
             "bad-value", f"{path}: {what}" if path else what, place=where, mend="see docs/content.md"
         )

@@ -117,7 +117,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
 def bin_of(name: str) -> str:
     """The bin that `name` is in: two hexadecimal digits."""
-    return hashlib.sha256(name.encode()).hexdigest()[:2]
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:2]
 
 
 def pin(body: bytes) -> Pin:
