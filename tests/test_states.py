@@ -14,9 +14,12 @@ from typing import Any
 import pytest
 from history import Registry, Repo, make_repo, skill
 
+from registry_builder.core.artifact import read
+from registry_builder.core.key import digest
 from registry_builder.core.ledger import Document
 from registry_builder.previous import Previous
 from registry_builder.revoke import revoke, sweep
+from registry_builder.settings import Flags
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "states.md"
 NAME, OTHER, PAIR = "subject", "fresh", "pair"
@@ -95,7 +98,8 @@ STATES: dict[str, Callable[[Repo, Registry], None]] = {
 
 def begin(path: Path) -> tuple[Repo, Registry]:
     """Two versions of `NAME`, built one by one, with another skill in one collection."""
-    repo, registry = make_repo(path), Registry()
+    flags = Flags(name="reg", base_url="https://skills.test", emit=("core", "extras"))
+    repo, registry = make_repo(path), Registry(flags=flags)
     repo.commit(
         {
             "collections.toml": COLLECTION,
@@ -237,6 +241,44 @@ def _there(bucket: Bucket, row: Any) -> bool:
     return found
 
 
+def listed_v01(bucket: Bucket) -> str:
+    """The version that the index for OpenCode offers."""
+    found = [item for item in bucket.json(".well-known/skills/index.json")["skills"] if item["name"] == NAME]
+    return found[0]["version"] if found else "none"
+
+
+def clawhub(bucket: Bucket) -> str:
+    """The version that clawhub is told of, with the bytes that it then downloads."""
+    latest = bucket.json(f"clawhub/{NAME}/api/v1/skills/{NAME}")["latestVersion"]
+    if latest is None:
+        return "none"
+    version = bucket.version_of(digest(bucket.body(f"clawhub/{NAME}/api/v1/download")))
+    assert latest["version"] == f"{version}.0.0"
+    return version
+
+
+def in_copilot_zip(bucket: Bucket) -> str:
+    """The version whose SKILL.md is in the zip of the collection."""
+    files = {file.path: file.data for file in read(bucket.body(f"copilot/{PAIR}.zip"))}
+    text = files.get(f"plugins/{NAME}/SKILL.md", b"")
+    assert (NAME.encode() in files[".claude-plugin/marketplace.json"]) == bool(text)
+    return "2" if b"Two." in text else "1" if text else "none"
+
+
+def searched(bucket: Bucket) -> str:
+    """Whether `skills find` lists it."""
+    return "listed" if NAME in {item["name"] for item in bucket.json("api/search")["skills"]} else "none"
+
+
+def loose_files(bucket: Bucket) -> str:
+    """The version whose SKILL.md lies below .well-known/skills/, and whether it is pinned."""
+    key = f".well-known/skills/{NAME}/SKILL.md"
+    if bucket.registry.store.tag(key) is None:
+        return "none"
+    version = "2" if b"Two." in bucket.body(key) else "1"
+    return version if key in bucket.registry.pins() else f"{version}, unpinned"
+
+
 FORMATS: dict[str, Callable[[Bucket], str]] = {
     "marketplace.json": plugin("marketplace.json"),
     "marketplace-npm.json": plugin("marketplace-npm.json"),
@@ -253,6 +295,11 @@ FORMATS: dict[str, Callable[[Bucket], str]] = {
     "api/v1/index/": ledger,
     "page": page,
     "front page": on_front_page,
+    "skills/index.json": listed_v01,
+    "SKILL.md": loose_files,
+    "clawhub": clawhub,
+    "copilot": in_copilot_zip,
+    "api/search": searched,
     "pinned": bytes_pinned,
     "bytes": bytes_there,
 }
@@ -308,7 +355,7 @@ def test_a_quarantined_version_takes_every_version_with_its_bytes_along(tmp_path
 def test_a_new_bucket_never_gets_what_an_advisory_quarantines(tmp_path: Path) -> None:
     repo, registry = begin(tmp_path / "repo")
     advised('versions = [2]\nstate = "quarantined"\nreason = "harmful"')(repo, registry)
-    other = Registry()
+    other = Registry(flags=registry.flags)
     other.build(repo.path)
     assert bytes_there(Bucket(other)) == "1"
 
