@@ -20,11 +20,6 @@ from registry_builder.emit.table import EMITTERS, GROUPS
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
-TABLES = [
-    form
-    for form in vars(config).values()
-    if isinstance(form, type) and issubclass(form, Struct) and form.__struct_fields__
-]
 _FENCE = re.compile(
     r"^(?P<fence>`{3,})(?P<word>[^\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL
 )
@@ -57,13 +52,48 @@ def anchors_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("form", TABLES, ids=lambda form: form.__name__)
-def test_every_setting_is_explained(form: type[Struct]) -> None:
-    text = text_of(DOCS / "content.md")
-    words = {
-        word for code in re.findall(r"`([^`\n]+)`", without_fences(text)) for word in re.findall(r"\w+", code)
-    }
-    assert [name for name in form.__struct_fields__ if name not in words] == []
+def settings_of(section: str) -> set[str]:
+    """The keys that content.md explains in rows such as "`[site] logo`, `accent`"."""
+    cells = re.findall(r"^\| `(\[[^|]*) \|", text_of(DOCS / "content.md"), re.MULTILINE)
+    rows = [re.match(r"\[([^\]]+)\](.*)", cell) for cell in cells]
+    return {word for row in rows if row and row[1] == section for word in re.findall(r"\w+", row[2])}
+
+
+def names_of(form: type[Struct]) -> set[str]:
+    return set(form.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    ("section", "form"),
+    [
+        ("registry", config.RegistryTable),
+        ("content", config.ContentTable),
+        ("check.limits", config.LimitsTable),
+        ("emit", config.EmitTable),
+        ("skills.<name>", config.SkillTable),
+        ("site", config.SiteTable),
+    ],
+)
+def test_every_setting_has_a_row_and_no_row_is_left_over(section: str, form: type[Struct]) -> None:
+    assert settings_of(section) == names_of(form)
+
+
+def test_the_rows_of_check_are_its_settings_but_for_the_limits() -> None:
+    assert settings_of("check") == names_of(config.CheckTable) - {"limits"}
+
+
+def test_every_section_is_explained() -> None:
+    explained = {"registry", "content", "check", "emit", "skills", "site"}
+    assert names_of(config.RegistryFile) == explained
+    assert names_of(config.Owner) <= set(re.findall(r"`(\w+)`", text_of(DOCS / "content.md")))
+
+
+@pytest.mark.parametrize(
+    ("header", "form"), [("key", config.CollectionTable), ("key of `[[advisory]]`", config.Advisory)]
+)
+def test_the_other_files_have_a_row_for_each_key(header: str, form: type[Struct]) -> None:
+    rows = {cell.strip("`") for cell in rows_of(text_of(DOCS / "content.md"), header) if "[" not in cell}
+    assert rows == names_of(form)
 
 
 def keys_of_the_bucket() -> list[tuple[str, str, str]]:
