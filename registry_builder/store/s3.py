@@ -1,0 +1,233 @@
+"""A bucket behind the S3 protocol: AWS, R2, MinIO and the like, by boto3 and its usual credentials."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.client import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from registry_builder.core.errors import Busy, Missing, Refusal, Trouble
+from registry_builder.core.key import CACHE_CONTROL, classify, content_type
+from registry_builder.store.base import Listed, Tag
+
+MULTIPART = 64 * 2**20
+PART = 16 * 2**20
+PROBE = ".skillpress-probe-"
+_ABSENT = frozenset(("404", "NoSuchKey", "NotFound"))
+_CHANGED = frozenset(("412", "PreconditionFailed", "409", "ConditionalRequestConflict"))
+_UNSUPPORTED = frozenset(("501", "NotImplemented"))
+_MENDS = {
+    "AccessDenied": (
+        "no-permission",
+        "give this identity s3:GetObject, PutObject, DeleteObject and ListBucket",
+    ),
+    "403": ("no-permission", "give this identity s3:GetObject, PutObject, DeleteObject and ListBucket"),
+    "ExpiredToken": (
+        "expired-credentials",
+        "renew the credentials and run again: what was written stays right",
+    ),
+    "InvalidAccessKeyId": ("bad-credentials", "look at the AWS credentials in the environment or profile"),
+    "SignatureDoesNotMatch": ("bad-credentials", "look at the AWS credentials in the environment or profile"),
+    "RequestTimeTooSkewed": ("clock-skew", "set this machine's clock"),
+    "NoSuchBucket": ("no-bucket", "make the bucket first; skillpress never does"),
+}
+
+
+class S3Store:
+    """`bucket` under `prefix` ("" or ending in a slash). Entered for writing, it probes what holds.
+
+    Without compare-and-swap it refuses, unless `single_writer` says that nobody else publishes. The tag is
+    the ETag; our own SHA-256 travels in the metadata, because an ETag is no content hash everywhere.
+    """
+
+    exclusive = False
+    parallel = 16
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        single_writer: bool = False,
+    ) -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+        self.promise = "unknown"
+        self._single_writer = single_writer
+        self._conditional = True
+        self._client = _client(endpoint_url, region)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def prepare(self) -> None:
+        """Probe conditional writes. Raises Trouble when they do not hold and we may not be alone."""
+        self.promise = self._probe()
+        if self.promise == "compare-and-swap":
+            return
+        self._conditional = False
+        if not self._single_writer:
+            raise Trouble(
+                "weak-store",
+                f"conditional writes do not hold here ({self.promise}): two publishers could mix",
+                place=f"s3://{self.bucket}",
+                mend="make sure that only one publishes at a time, then say --single-writer",
+            )
+
+    def _probe(self) -> str:
+        """What a create-only and a compare-and-swap write do, each tried so that it must be refused."""
+        key = f"{PROBE}{secrets.token_hex(8)}"
+        try:
+            tag = self._put(key, b"1", {"IfNoneMatch": "*"})
+            if not self._refuses(key, {"IfNoneMatch": "*"}):
+                return "no conditions"
+            if not self._refuses(key, {"IfMatch": '"00000000000000000000000000000000"'}):
+                return "create-only"
+            try:
+                self._put(key, b"2", {"IfMatch": tag})
+            except Refusal:
+                return "create-only"
+            return "compare-and-swap"
+        finally:
+            self.delete(key)
+
+    def _refuses(self, key: str, condition: Mapping[str, str]) -> bool:
+        try:
+            self._put(key, b"0", condition)
+        except Busy:
+            return True
+        except Trouble as error:
+            if error.code == "unsupported":
+                return False
+            raise
+        return False
+
+    def get(self, key: str) -> bytes:
+        try:
+            body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"]
+            return bytes(body.read())
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, key) from error
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix + prefix):
+                for item in page.get("Contents", ()):
+                    yield Listed(item["Key"].removeprefix(self.prefix), item["Size"])
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, prefix) from error
+
+    def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
+        condition = {}
+        if expect is not None and self._conditional:
+            condition = {"IfMatch": expect} if expect else {"IfNoneMatch": "*"}
+        try:
+            return self._put(key, body, condition)
+        except Busy:
+            # A write that was answered too late is retried by the client and then meets itself.
+            there = self.tag(key)
+            if there and there.sha256 == hashlib.sha256(body).hexdigest():
+                return there.value
+            raise
+
+    def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> str:
+        about = {
+            "Bucket": self.bucket,
+            "Key": self.prefix + key,
+            "ContentType": content_type(key),
+            "CacheControl": CACHE_CONTROL[classify(key)],
+            "Metadata": {"sha256": hashlib.sha256(body).hexdigest()},
+        }
+        try:
+            if len(body) > MULTIPART:
+                return self._put_in_parts(about, body, condition)
+            checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+            answer = self._client.put_object(**about, Body=body, ChecksumSHA256=checksum, **condition)
+            return str(answer["ETag"])
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, key) from error
+
+    def _put_in_parts(self, about: Mapping[str, Any], body: bytes, condition: Mapping[str, str]) -> str:
+        begun = self._client.create_multipart_upload(**about, ChecksumAlgorithm="SHA256")
+        target = {"Bucket": self.bucket, "Key": about["Key"], "UploadId": begun["UploadId"]}
+        try:
+            parts = []
+            for number, start in enumerate(range(0, len(body), PART), 1):
+                part = body[start : start + PART]
+                checksum = base64.b64encode(hashlib.sha256(part).digest()).decode()
+                answer = self._client.upload_part(
+                    **target, PartNumber=number, Body=part, ChecksumSHA256=checksum
+                )
+                parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
+            done = self._client.complete_multipart_upload(
+                **target, MultipartUpload={"Parts": parts}, **condition
+            )
+            return str(done["ETag"])
+        except (ClientError, BotoCoreError):
+            self._client.abort_multipart_upload(**target)
+            raise
+
+    def delete(self, key: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, key) from error
+
+    def tag(self, key: str) -> Tag | None:
+        try:
+            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except (ClientError, BotoCoreError) as error:
+            refusal = _refusal(error, key)
+            if isinstance(refusal, Missing):
+                return None
+            raise refusal from error
+        return Tag(str(answer["ETag"]), answer.get("Metadata", {}).get("sha256"))
+
+
+def _client(endpoint_url: str | None, region: str | None) -> Any:
+    config = Config(
+        signature_version="s3v4",
+        retries={"mode": "standard", "max_attempts": 8},
+        max_pool_connections=64,
+        connect_timeout=10,
+        read_timeout=60,
+        s3={"addressing_style": "path" if endpoint_url else "auto"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+
+
+def _refusal(error: ClientError | BotoCoreError, key: str) -> Refusal:
+    if isinstance(error, NoCredentialsError):
+        return Trouble("no-credentials", "no AWS credentials", place=key, mend="see docs/publish.md")
+    if isinstance(error, BotoCoreError):
+        return Trouble(
+            "no-endpoint", str(error), place=key, mend="look at endpoint_url, region and the network"
+        )
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code in _ABSENT:
+        return Missing("no-key", "no such key", place=key)
+    if code in _CHANGED:
+        return Busy("changed", "somebody else changed it", place=key, mend="run again")
+    if code in _UNSUPPORTED:
+        return Trouble("unsupported", "this server does not know that request", place=key)
+    found, mend = _MENDS.get(code, ("s3-error", "run again; what was written stays right"))
+    return Trouble(
+        found, f"{code}: {error.response.get('Error', {}).get('Message', '')}", place=key, mend=mend
+    )
