@@ -497,3 +497,24 @@ def test_style_names_every_colour_once_per_scheme_and_fetches_nothing() -> None:
     assert re.findall(r"url\(|@import|https?:", STYLE) == []
     assert re.findall(r"#[0-9a-f]{3,8}\b", STYLE) == [*LIGHT.values(), *DARK.values()]
     assert set(re.findall(r"var\(--([a-z-]+)\)", STYLE)) == LIGHT.keys()
+
+
+def verdicts_shown(told: Mapping[str, str], files: tuple[File, ...], **changes: str) -> list[str]:
+    """The text of the page's table of clients, cell by cell; empty when there is none."""
+    given = page(document("aa", clients=told, **changes))
+    ((_, body),) = html.emit_skill(replace(given, files=files), PLACE)
+    assert problems(body) == []
+    table = re.search(r'<table class="clients">.*?</table>', body.decode(), re.DOTALL)
+    return [text.strip() for text in parse(table[0].encode()).text if text.strip()] if table else []
+
+
+def test_the_page_has_a_row_for_each_client_that_is_served() -> None:
+    script = (File("scripts/r<b>.sh", b"#!/bin/sh\n", True),)
+    told = {"skills": "field-ignored", "claude": "works"}
+    assert verdicts_shown(told, script) == [
+        *("Client", "Verdict", "Why", "Claude Code, archive sources", "works", "skills", "field-ignored"),
+        "executable bit of scripts/r<b>.sh is lost: say `sh 'scripts/r<b>.sh'`; "
+        "name the interpreter where the text says what to run",
+    ]
+    assert verdicts_shown({}, script) == []
+    assert verdicts_shown(told, script, state="yanked") == []

@@ -88,21 +88,26 @@ def _interpreter(file: File) -> str:
 
 
 def long_for_index(facts: Facts) -> str:
-    """Counted as JavaScript does: a character beyond the basic plane takes two."""
-    text = facts.skill.description
-    if len(text) <= _DESCRIPTION // 2:
-        return ""
-    return _cut(len(text.strip().encode("utf-16-le", "surrogatepass")) // 2, "index")
+    return _longer(_units(facts.skill.description), "the index shows")
+
+
+def long_for_copilot(facts: Facts) -> str:
+    return _longer(_units(facts.skill.description), "Copilot takes")
 
 
 def long_for_catalogue(facts: Facts) -> str:
-    return _cut(len(facts.skill.description.strip()), "catalogue")
+    return _longer(len(facts.skill.description.strip()), "the catalogue shows")
 
 
-def _cut(length: int, where: str) -> str:
+def _units(text: str) -> int:
+    """How long `text` is for JavaScript, where a character beyond the basic plane counts twice."""
+    return len(text.strip().encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _longer(length: int, who: str) -> str:
     if length <= _DESCRIPTION:
         return ""
-    return f"its description has {length:,} characters, and the {where} shows {_DESCRIPTION:,}"
+    return f"its description has {length:,} characters, and {who} {_DESCRIPTION:,}"
 
 
 def no_tarball(facts: Facts) -> str:

@@ -74,12 +74,21 @@ RULES = (
     ),
     Rule(
         id="catalogue-description",
-        clients=frozenset({*_CATALOGUES, "copilot-zip", "opencode"}),
+        clients=frozenset({*_CATALOGUES, "opencode"}),
         word=TRUNCATED,
         title="The catalogue has 1,024 characters of the description; the prompt file keeps it whole",
         measured="registry_builder/emit/catalogue.py",
         mend="say it in 1,024 characters",
         cause=causes.long_for_catalogue,
+    ),
+    Rule(
+        id="copilot-description",
+        clients=frozenset({"copilot", "copilot-zip"}),
+        word=REFUSED,
+        title="The description has more than 1,024 characters, and Copilot does not load the skill",
+        measured=_SHOWN,
+        mend="say it in 1,024 characters",
+        cause=causes.long_for_copilot,
     ),
     Rule(
         id="copilot-zip-path",
