@@ -188,14 +188,19 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             raise _refusal(error, key) from error
 
+    def head(self, key: str) -> Mapping[str, Any]:
+        """What the server says of `key` without its bytes. Raises Missing."""
+        try:
+            answer: Mapping[str, Any] = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except (ClientError, BotoCoreError) as error:
+            raise _refusal(error, key) from error
+        return answer
+
     def tag(self, key: str) -> Tag | None:
         try:
-            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
-        except (ClientError, BotoCoreError) as error:
-            refusal = _refusal(error, key)
-            if isinstance(refusal, Missing):
-                return None
-            raise refusal from error
+            answer = self.head(key)
+        except Missing:
+            return None
         return Tag(str(answer["ETag"]), answer.get("Metadata", {}).get("sha256"))
 
 
