@@ -511,10 +511,10 @@ def verdicts_shown(told: Mapping[str, str], files: tuple[File, ...], **changes: 
 def test_the_page_has_a_row_for_each_client_that_is_served() -> None:
     script = (File("scripts/r<b>.sh", b"#!/bin/sh\n", True),)
     told = {"skills": "field-ignored", "claude": "works"}
+    lost = "executable bit of scripts/r<b>.sh is lost: say `sh 'scripts/r<b>.sh'`"
     assert verdicts_shown(told, script) == [
         *("Client", "Verdict", "Why", "Claude Code, archive sources", "works", "skills", "field-ignored"),
-        "executable bit of scripts/r<b>.sh is lost: say `sh 'scripts/r<b>.sh'`; "
-        "name the interpreter where the text says what to run",
+        f"{lost}; name the interpreter where the text says what to run",
     ]
     assert verdicts_shown({}, script) == []
     assert verdicts_shown(told, script, state="yanked") == []
