@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from registry_builder.core.artifact import pack
 from registry_builder.core.compatibility import offered, verdicts
 from registry_builder.core.errors import Unfit
@@ -14,6 +16,7 @@ from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File, Folder, git_tree
 from registry_builder.core.key import digest, download_key
 from registry_builder.core.ledger import (
+    QUARANTINED,
     Candidate,
     Derived,
     Document,
@@ -148,6 +151,27 @@ def published_skill(document: Document, files: tuple[File, ...]) -> Skill | None
         return check_folder(folder, _LENIENT)[0]
     manifest = json.loads(files[0].data)
     return _bundle_skill(document.name, document.title, manifest["description"])
+
+
+def in_words_of(document: Document, skill: Skill | None) -> Document:
+    """`document` described as its served version is, and not at all where only revoked ones are left."""
+    current = document.current
+    if current is None and document.newest.state == QUARANTINED:
+        withheld = "Withheld: every version is quarantined."
+        return replace(
+            document, title=document.name, description=withheld, tags=(), author=None, homepage=None
+        )
+    if current is None or current is document.newest or skill is None:
+        return document
+    return replace(
+        document,
+        title=skill.title,
+        description=skill.description,
+        tags=skill.tags,
+        licence=skill.licence,
+        author=skill.author,
+        homepage=skill.homepage,
+    )
 
 
 def _bundle_skill(name: str, title: str, description: str) -> Skill:

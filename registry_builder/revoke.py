@@ -5,7 +5,7 @@ Source: DESIGN.md D14.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from registry_builder.core.errors import Missing, Misuse
 from registry_builder.core.ledger import Document, Row
@@ -42,9 +42,16 @@ def revoke(store: Store, previous: Previous, asset: str, reason: str, time: str)
     return made
 
 
-def sweep(store: Store, previous: Previous, release: Release) -> list[str]:
-    """Delete what the release before pinned for the names that changed and this one no longer pins."""
+def sweep(store: Store, previous: Previous, release: Release, made: Sequence[Revocation]) -> list[str]:
+    """Delete what no longer belongs to the names that `made` hit, and what this release stopped to pin.
+
+    A name that was yanked before left its mutable keys behind, and they may hold the bytes.
+    """
     gone: list[str] = []
+    for name in sorted({row.partition("@")[0] for item in made for row in item.rows}):
+        pins = release.changed[name].keys if name in release.changed else {}
+        for prefix in (f".well-known/skills/{name}/", f"clawhub/{name}/"):
+            gone += [listed.key for listed in store.list(prefix) if listed.key not in pins]
     for name, pins in release.changed.items():
         before = previous.base.pins(name)
         gone += sorted(set(before.keys) - set(pins.keys)) if before else []

@@ -67,11 +67,11 @@ def revoked(asset: str) -> Callable[[Repo, Registry], None]:
 
     def bring(repo: Repo, registry: Registry) -> None:
         with registry.store as store:
-            revoke(store, Previous(store), asset, "harmful", "2026-01-02T03:04:05Z")
+            made = revoke(store, Previous(store), asset, "harmful", "2026-01-02T03:04:05Z")
             before = Previous(store)
         release = registry.build(repo.path)
         assert release is not None
-        sweep(registry.store, before, release)
+        sweep(registry.store, before, release, made)
 
     return bring
 

@@ -54,7 +54,7 @@ def quarantine(
             job = Job(previous=previous, source=source, commit=commit, settings=settings, tick=progress.tick)
             release, published = job.publish(store)
             progress.end()
-            gone = sweep(store, previous, release)
+            gone = sweep(store, previous, release, made)
     rows = sorted({row for item in made for row in item.rows})
     if as_json:
         digests = [item.sha256 for item in made]

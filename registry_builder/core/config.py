@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 import msgspec
@@ -184,13 +183,3 @@ def _line_of(key: str, text: str, place: str) -> str:
     pattern = re.compile(rf"""(?:^|[\[.{{,\s"']){re.escape(key)}(?:["'\s\].=]|$)""")
     found = next((n for n, line in enumerate(text.splitlines(), 1) if key and pattern.search(line)), None)
     return f"{place}:{found}" if found else place
-
-
-def schemas() -> Mapping[str, object]:
-    """File stem → JSON Schema of each file that maintainers write."""
-    forms: Mapping[str, object] = {
-        "registry": RegistryFile,
-        "collections": CollectionsFile,
-        "advisories": AdvisoriesFile,
-    }
-    return {stem: msgspec.json.schema(form) for stem, form in forms.items()}

@@ -12,8 +12,11 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Struct
 
+from registry_builder.core.config import AdvisoriesFile, CollectionsFile, RegistryFile
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import SERVED, Document, Row, encode
+from registry_builder.core.revoked import Revoked
+from registry_builder.core.tree import Pointer
 from registry_builder.emit.base import Budget, Emission, Made, Page, Site, Summary
 
 
@@ -38,9 +41,14 @@ class Index(Struct, frozen=True, kw_only=True):
 
 BUDGETS: tuple[Budget, ...] = ()
 NAMESPACE = UUID("5d0f6c1e-8a43-5b77-9f2e-31c4a6d8b905")
-SCHEMAS: tuple[tuple[str, type], ...] = (
+SCHEMAS: tuple[tuple[str, object], ...] = (
     ("schemas/index.json", Index),
     ("schemas/ledger-document.json", Document),
+    ("schemas/registry.json", RegistryFile),
+    ("schemas/collections.json", CollectionsFile),
+    ("schemas/advisories.json", AdvisoriesFile),
+    ("schemas/release.json", Pointer),
+    ("schemas/revoked.json", Revoked),
 )
 
 
@@ -62,7 +70,7 @@ def emit_registry(summaries: Sequence[Summary], site: Site) -> Emission:
     """The list of names, and a JSON Schema of each file that is ours."""
     skills = tuple(_listed(item) for item in summaries if item.version and item.state in SERVED)
     index = Index(skills=tuple(sorted(skills, key=lambda item: item.name)))
-    schemas = ((key, _schema(key, described, site)) for key, described in SCHEMAS)
+    schemas = [(key, _schema(key, described, site)) for key, described in SCHEMAS]
     return Emission((("api/v1/index.json", encode(index)), *schemas))
 
 
@@ -118,6 +126,6 @@ def _listed(summary: Summary) -> Listed:
     )
 
 
-def _schema(key: str, described: type, site: Site) -> bytes:
+def _schema(key: str, described: object, site: Site) -> bytes:
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": site.url(key)}
     return encode({**head, **msgspec.json.schema(described)})
