@@ -88,16 +88,23 @@ class Build:
         return assembly.release(self.commit, findings, stale)
 
     def _refuse_empty(self) -> None:
-        """A commit without any asset over a registry with some is rarely what was meant."""
-        noted = self.previous.base.noted.values()
-        living = sum(item.summary.state != REMOVED and item.summary.type != BUNDLE for item in noted)
-        if living and not self.settings.allow_empty:
-            raise Unfit(
-                "nothing-left",
-                f"there is no asset at {self.commit.id[:12]}, but the registry has {living}",
-                place=self.source.prefix or self.source.folder_name,
-                mend="look at -C, --rev and the roots in registry.toml; --allow-empty deletes them all",
-            )
+        """Without any asset, the registry's must have been deleted in the history since its last release.
+
+        Else this is another folder, other roots or another repository.
+        """
+        noted = [item.summary for item in self.previous.base.noted.values()]
+        living = [item.path for item in noted if item.state != REMOVED and item.type != BUNDLE]
+        pointer, source = self.previous.pointer, self.source
+        if not living or pointer is None or self.settings.allow_empty:
+            return
+        if source.descends(self.commit, pointer.commit) and not source.any_folder(self.commit, living):
+            return
+        raise Unfit(
+            "nothing-left",
+            f"there is no asset at {self.commit.id[:12]}, but the registry has {len(living)}",
+            place=source.prefix or source.folder_name,
+            mend="look at -C, --rev and the roots in registry.toml; --allow-empty deletes them all",
+        )
 
     def _differs(self, work: Workshop, listing: Listing) -> bool:
         if listing.name in work.documents:

@@ -126,14 +126,17 @@ class Source:
 
         try:
             name = self.repository.git.rev_parse("--verify", "--end-of-options", f"{rev}^{{commit}}")
-            found = self.repository.commit(name)
-        except (git.GitCommandError, git.BadName, ValueError) as error:
+        except (git.GitCommandError, ValueError) as error:
             if rev == "HEAD":
                 raise Missing(
                     "empty-repo", "the repository has no commit yet", mend="commit something"
                 ) from error
             raise Missing("no-rev", f"no such revision: {rev}", mend="see git log --all") from error
-        return Commit(found.hexsha, rfc3339(found.committed_date), found.tree.hexsha)
+        # GitPython reads no commit whose ids are SHA-256.
+        head = next(self.objects.read([name])).partition(b"\n\n")[0].split(b"\n")
+        fields = dict(line.split(b" ", 1) for line in reversed(head) if b" " in line)
+        seconds = int(fields[b"committer"].rsplit(b" ", 2)[1])
+        return Commit(name, rfc3339(seconds), fields[b"tree"].decode())
 
     def locate(self, commit: Commit, roots: Mapping[str, str]) -> None:
         """Choose where the content is: where the caller pointed, or `content/` below it."""
@@ -212,6 +215,15 @@ class Source:
                     else:
                         content.blobs.append((path, mode == _EXECUTABLE, id_))
             level = below
+
+    def any_folder(self, commit: Commit, paths: Iterable[str]) -> bool:
+        """Whether one of `paths`, from the top of the repository, is a folder at `commit`."""
+        return any(self._children(commit.tree, path) for path in paths)
+
+    def descends(self, commit: Commit, older: str) -> bool:
+        """Whether `older` is known here and among the ancestors of `commit`."""
+        command = ["git", "--git-dir", str(self.repository.git_dir), "merge-base", "--is-ancestor"]
+        return subprocess.run([*command, older, commit.id], capture_output=True, check=False).returncode == 0
 
     def shallow(self) -> bool:
         """Whether the clone lacks history."""

@@ -52,6 +52,9 @@ def init(folder: Path) -> None:
         except git.InvalidGitRepositoryError:
             git.Repo.init(folder, initial_branch="main")
         made = [name for name, text in _files(folder.resolve().name) if _write(folder / name, text)]
+    except git.GitCommandError as error:
+        said = error.stderr.strip().removeprefix("stderr: ") or "git init failed"
+        raise Trouble("git-failed", said, place=str(folder), mend="see what Git says") from error
     except OSError as error:
         raise Trouble("unwritable", error.strerror or str(error), place=str(folder)) from error
     for name in made:

@@ -440,20 +440,58 @@ def test_keys_that_were_switched_off_and_on_again_are_still_ours(two: Repo, targ
     assert check_tree(target, BASE_URL) == []
 
 
-def test_commit_without_any_asset_buries_nothing_unless_it_is_told_to(two: Repo, target: Path) -> None:
-    assert build(two, target).code == 0
+def empty_folder(two: Repo) -> tuple[Path, ...]:
+    two.write("docs/README.md", "no skills here")
+    two.commit()
+    return (two.path / "docs",)
+
+
+def other_roots(two: Repo) -> tuple[Path, ...]:
+    two.write("registry.toml", '[content.roots]\nskill = "skils"\n')
+    (two.path / "collections.toml").unlink()
+    two.commit()
+    return (two.path,)
+
+
+def other_repository(two: Repo) -> tuple[Path, ...]:
+    other = Repo.init(two.path.parent / "other")
+    other.write("README.md", "nothing")
+    other.commit()
+    return (other.path,)
+
+
+def orphan_branch(two: Repo) -> tuple[Path, ...]:
+    two.git("checkout", "-q", "--orphan", "new")
+    two.git("rm", "-rfq", ".")
+    two.commit()
+    return (two.path,)
+
+
+@pytest.mark.parametrize("look", [empty_folder, other_roots, other_repository, orphan_branch])
+def test_wrong_place_without_any_asset_buries_nothing_unless_told_to(
+    two: Repo, target: Path, look: Callable[[Repo], tuple[Path]]
+) -> None:
+    assert build(two, target, "--name", "content").code == 0
     before = tree(target)
+    (place,) = look(two)
+    answer = build(place, target, "--name", "content")
+    assert answer.code == 1
+    assert "but the registry has 2 [nothing-left]" in answer.err
+    assert "--allow-empty deletes them all" in answer.err
+    assert tree(target) == before
+    assert build(place, target, "--name", "content", "--allow-empty").code == 0
+    assert check_tree(target, BASE_URL) == []
+    assert "already holds" in build(place, target, "--name", "content").out
+
+
+def test_last_asset_may_be_deleted_by_a_commit(two: Repo, target: Path) -> None:
+    assert build(two, target).code == 0
     shutil.rmtree(two.path / "skills")
     (two.path / "collections.toml").unlink()
     two.commit()
-    answer = build(two, target)
-    assert answer.code == 1
-    assert "[nothing-left]" in answer.err
-    assert "--allow-empty" in answer.err
-    assert tree(target) == before
-    assert build(two, target, "--allow-empty").code == 0
+    answer = build(two, target, "--json")
+    assert (answer.code, answer.json["removed"]) == (0, ["alpha", "beta", "both"])
     assert check_tree(target, BASE_URL) == []
-    assert build(two, target).code == 0
 
 
 GOOD, BAD = 0, 1
