@@ -133,6 +133,8 @@ class Build:
             owner=settings.owner,
             source_url=settings.source_url,
             builder=BUILDER,
+            emitters=settings.emitters,
+            footer=settings.site.footer,
             assets=self.templates.assets,
             templates=self.templates.pages,
         )

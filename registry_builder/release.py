@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 
 from msgspec import UNSET
 
 from registry_builder.budget import Enforcer
-from registry_builder.core.artifact import OWN
-from registry_builder.core.artifact import read as read_zip
-from registry_builder.core.errors import Foreign, Missing
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
-from registry_builder.core.key import KeyClass, classify, digest, download_key, node_key
+from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Row, encode
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Collection, Page, Site, Summary, summarise
@@ -32,7 +30,7 @@ from registry_builder.emit.table import (
 )
 from registry_builder.history import News, Past, Telling, tell
 from registry_builder.own_files import OwnFiles, declared
-from registry_builder.press import BUNDLE, Checked, objects_of, published_skill
+from registry_builder.press import BUNDLE, Checked, in_words_of, objects_of, published_skill
 from registry_builder.previous import Noted, SummaryNode
 from registry_builder.source import Commit
 from registry_builder.workshop import Workshop
@@ -147,24 +145,18 @@ class Assembly:
             raise AssertionError(f"{name} has no document")
         document = self.work.stated(document, self.own)
         current = document.current
-        files = self._files(document, current) if current else ()
-        self._page(Page(document, published_skill(document, files) if files else None, files))
+        files = self.work.files(document, current) if current else ()
+        skill = published_skill(document, files) if files else None
+        self._page(Page(in_words_of(document, skill), skill, files))
 
-    def _files(self, document: Document, row: Row) -> tuple[File, ...]:
-        key = download_key(document.name, row.sha256)
-        if key in self.work.spool:
-            return read_zip(self.work.spool.get(key), OWN)
-        mend = "restore it from a back-up, or build into a new folder"
-        try:
-            body = self.work.base.reader.get(key)
-        except Missing as error:
-            raise Missing("no-artifact", "was published, and it is gone", place=key, mend=mend) from error
-        if digest(body) != row.sha256:
-            raise Foreign("bad-artifact", "holds other bytes than were published", place=key, mend=mend)
-        return read_zip(body, OWN)
+    def _source(self, document: Document, row: Row) -> Made | None:
+        files = self.work.files(document, row)
+        skill = published_skill(document, files)
+        return Made(skill, row.version, files) if skill else None
 
     def _page(self, page: Page) -> None:
         document, name = page.document, page.document.name
+        page = replace(page, earlier=partial(self._source, document))
         keys = self._kept(document)
         emitters, site = self.work.settings.emitters, self._site_of(name)
         emitted = emit_skill(emitters, page, site)
@@ -215,11 +207,10 @@ class Assembly:
         return found
 
     def _remade(self, document: Document, row: Row, known: set[str]) -> dict[str, Pin]:
-        files = self._files(document, row)
-        skill = published_skill(document, files)
-        if skill is None:
+        source = self._source(document, row)
+        if source is None:
             return {}
-        made = objects_of(Made(skill, row.version, files), self.work.settings, self.work.site)
+        made = objects_of(source, self.work.settings, self.work.site)
         same = {name for name, record in made.derived.items() if row.derived.get(name) == record}
         wanted = known | {key for key, _ in made.objects if same == set(row.derived)}
         return {key: self._add(key, body) for key, body in made.objects if key in wanted}
@@ -286,7 +277,7 @@ class Assembly:
         document = self.documents.get(name) or self.work.document(name)
         if document is None or document.current is None:
             raise AssertionError(f"{name} serves nothing")
-        return self._files(document, document.current)
+        return self.work.files(document, document.current)
 
     def _add(self, key: str, body: bytes) -> Pin:
         self._budget.check(key, len(body))

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
-from registry_builder.core.errors import Unfit
+from registry_builder.core.artifact import OWN
+from registry_builder.core.artifact import read as read_zip
+from registry_builder.core.errors import Foreign, Missing, Unfit
 from registry_builder.core.finding import Finding
-from registry_builder.core.ledger import ABSENT, QUARANTINED, REMOVED, Document, Moment, bury
+from registry_builder.core.folder import File
+from registry_builder.core.key import digest, download_key
+from registry_builder.core.ledger import ABSENT, QUARANTINED, REMOVED, Document, Moment, Row, bury
 from registry_builder.core.revoked import Revoked
 from registry_builder.core.rules import check_names
 from registry_builder.core.state import with_states
@@ -49,6 +53,20 @@ class Workshop:
     def document(self, name: str) -> Document | None:
         """The document of `name` as it stands now."""
         return self.documents.get(name) or self.base.document(name)
+
+    def files(self, document: Document, row: Row) -> tuple[File, ...]:
+        """The files of `row`, from its artifact. Raises Missing, Foreign."""
+        key = download_key(document.name, row.sha256)
+        if key in self.spool:
+            return read_zip(self.spool.get(key), OWN)
+        mend = "restore it from a back-up, or build into a new folder"
+        try:
+            body = self.base.reader.get(key)
+        except Missing as error:
+            raise Missing("no-artifact", "was published, and it is gone", place=key, mend=mend) from error
+        if digest(body) != row.sha256:
+            raise Foreign("bad-artifact", "holds other bytes than were published", place=key, mend=mend)
+        return read_zip(body, OWN)
 
     def alive(self, *types: str) -> set[str]:
         """The names that have no tombstone, of the types given (all when none is)."""

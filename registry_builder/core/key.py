@@ -94,6 +94,8 @@ def content_type(key: str) -> str:
         return "application/zip"
     if _JSON.fullmatch(key):
         return "application/json"
+    if key.rpartition("/")[2] == "feed.json" and classify(key) is KeyClass.INDEX:
+        return "application/feed+json"
     if classify(key) is KeyClass.PAYLOAD and not key.startswith("copilot/"):
         return "text/plain; charset=utf-8" if key.endswith((".md", ".txt")) else "application/octet-stream"
     return _TYPES.get(key.rsplit("/", 1)[-1].rpartition(".")[2], "application/octet-stream")

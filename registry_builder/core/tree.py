@@ -7,6 +7,7 @@ Source: DESIGN.md section 5.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -137,7 +138,10 @@ def decode_record(body: bytes) -> Record:
 
 WRITE_ORDER = (KeyClass.IMMUTABLE, KeyClass.FROZEN, KeyClass.PAYLOAD, KeyClass.INDEX)
 
-_LISTS = ("index.html", "404.html", "marketplace.json", "marketplace-npm.json", "sitemap.xml", "llms.txt")
+_LISTS = re.compile(
+    r"(index|404|registry)\.html|marketplace(-npm)?\.json|sitemap.*\.xml|llms\.txt|api/v1/index\.json|api/search"
+    r"|(marketplace|sx|collections|\.well-known|types|search)/.*|feed.*|skills/[^/]+\.html"
+)
 
 
 def write_rank(key: str) -> tuple[int, int]:
@@ -154,8 +158,7 @@ def write_rank(key: str) -> tuple[int, int]:
         return (WRITE_ORDER.index(key_class), 1 if "/refs/" in key or key.endswith("/info/refs") else 0)
     if key_class is not KeyClass.INDEX:
         return (WRITE_ORDER.index(key_class), 0)
-    lists = key in _LISTS or key.startswith(("marketplace/", "sx/", "collections/", ".well-known/", "feed"))
-    return (WRITE_ORDER.index(key_class), 1 if lists or key in {"api/v1/index.json", "api/search"} else 0)
+    return (WRITE_ORDER.index(key_class), 1 if _LISTS.fullmatch(key) else 0)
 
 
 def all_pins(bins: Iterator[Bin], span: SpanNode | None) -> dict[str, Pin]:

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
-from registry_builder.core.ledger import SERVED, Derived, Document, Moment
+from registry_builder.core.ledger import SERVED, Derived, Document, Moment, Row
 from registry_builder.core.skill import Skill
 
 Made = tuple[str, bytes]
@@ -59,8 +59,8 @@ class Site:
     """What emitters know of the registry; the same for every commit unless settings or collections change.
 
     `base_url` has no slash at its end. `retired` are the names of collections that are gone: their keys stay,
-    empty. `assets` maps a file name of `site/` to its immutable key, `templates` the name of a
-    template to its source.
+    empty. `emitters` are those that are on. `assets` maps a file name of `site/` to its immutable key,
+    `templates` the name of a template to its source.
     """
 
     name: str
@@ -72,6 +72,8 @@ class Site:
     builder: str
     collections: tuple[Collection, ...] = ()
     retired: tuple[str, ...] = ()
+    emitters: tuple[str, ...] = ()
+    footer: str | None = None
     assets: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
 
@@ -97,6 +99,14 @@ class Derivation:
     objects: tuple[Made, ...]
 
 
+Earlier = Callable[[Row], Source | None]
+"""What a row was minted from, read when it is asked for; None when no rule can read it any more."""
+
+
+def _nothing(_: Row) -> Source | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One name: its document, and the skill and files of its current row (none when nothing is served)."""
@@ -104,6 +114,7 @@ class Page:
     document: Document
     skill: Skill | None
     files: tuple[File, ...]
+    earlier: Earlier = _nothing
 
 
 @dataclass(frozen=True, slots=True)

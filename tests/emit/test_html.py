@@ -19,19 +19,25 @@ from registry_builder.core.key import download_key
 from registry_builder.core.ledger import Document, Removal
 from registry_builder.emit import html
 from registry_builder.emit.base import Collection, Page, Site, summarise
+from registry_builder.emit.html.lists import TYPES
+from registry_builder.emit.html.render import pages
+from registry_builder.emit.html.shown import visible
+from registry_builder.emit.table import EMITTERS
 
 FOLDER = Path(__file__).resolve().parents[2] / "site"
 STYLE = (FOLDER / "static" / "style.css").read_text("utf-8")
-SHEET = f"static/{'5' * 64}.css"
+SHEET, ICON, SCRIPT = f"static/{'5' * 64}.css", f"static/{'6' * 64}.svg", f"static/{'7' * 64}.js"
 PLACE = replace(
     SITE,
     templates={path.name: path.read_text("utf-8") for path in (FOLDER / "templates").glob("*.html")},
-    assets={"style.css": SHEET},
+    assets={"style.css": SHEET, "favicon.svg": ICON, "site.js": SCRIPT},
+    emitters=tuple(name for name in EMITTERS if name not in {"discovery_v01", "clawhub", "git"}),
     collections=(collection("docs", "aa", "bb"), collection("empty")),
     retired=("old", "docs"),
 )
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 BLOCKS = {"p", "div", "ul", "ol", "dl", "pre", "section", "h1", "h2", "h3", "nav", "header", "footer", "main"}
+FORBIDDEN = ("style", "iframe", "base", "object", "embed", "svg", "math")
 HOSTILE = [
     '"><script>alert(1)</script>',
     "' onmouseover='alert(1)",
@@ -98,7 +104,10 @@ def problems(body: bytes) -> list[str]:
     names = [tag for tag, _ in parser.tags]
     once = ("h1", "main", "title", "header")
     found += [f"{names.count(tag)} <{tag}>" for tag in once if names.count(tag) != 1]
-    found += [f"<{tag}>" for tag in ("script", "style", "iframe", "form", "base", "object") if tag in names]
+    found += [
+        f"<{tag}>" for tag in ("style", "iframe", "base", "object", "embed", "svg", "math") if tag in names
+    ]
+    found += [f"<script> {own}" for tag, own in parser.tags if tag == "script" and not harmless(own)]
     attributes = {name for _, own in parser.tags for name in own}
     found += [f"attribute {name}" for name in sorted(attributes) if name == "style" or name.startswith("on")]
     levels = [int(tag[1]) for tag in names if re.fullmatch(r"h[1-6]", tag)]
@@ -109,15 +118,26 @@ def problems(body: bytes) -> list[str]:
     return found
 
 
+def harmless(script: Mapping[str, str]) -> bool:
+    """A script of our own by its digest, or data, which no browser runs."""
+    source = script.get("src", "").rpartition("static/")[2]
+    return script == {"type": "application/ld+json"} or bool(re.fullmatch(r"[0-9a-f]{64}\.js", source))
+
+
 def links(key: str, body: bytes) -> Iterator[str]:
     """The keys that the page at `key` links to."""
     for target in parse(body).values("href"):
-        parts = urlsplit(target)
+        parts = urlsplit(target.partition("#")[0])
         if target.startswith(SITE.base_url):
-            yield target.removeprefix(f"{SITE.base_url}/")
+            yield target.partition("#")[0].removeprefix(f"{SITE.base_url}/")
         elif not parts.scheme and parts.path:
             assert not parts.path.startswith("/"), "a link from the root does not survive a prefix"
             yield posixpath.normpath(posixpath.join(posixpath.dirname(key), parts.path))
+
+
+def fragments(key: str, body: bytes) -> Iterator[str]:
+    """The places on its own page that the page at `key` links to."""
+    yield from (target for target in parse(body).values("href") if target.startswith("#"))
 
 
 def emit(documents: Sequence[Document], site: Site = PLACE, **changes: object) -> dict[str, bytes]:
@@ -145,24 +165,37 @@ DOCUMENTS = [
     document("cc", row(1, state="yanked", reason="Wrong."), state="yanked"),
     document("dd", row(1, state="quarantined", reason="Steals."), state="quarantined", description="Trust."),
     document("ee", state="removed", removed=Removal("c" * 40, "2026-11-30T00:00:00Z")),
-    *(document(f"t-{kind}", type=kind) for kind in html.TYPES),
+    *(document(f"t-{kind}", type=kind) for kind in TYPES),
     document("docs", type="bundle"),
 ]
 PAGES = emit(DOCUMENTS, allowed_tools=("Bash", "Read"), body="# AA\n\nDo it.\n")
 
 
-def test_there_is_a_page_for_each_name_and_collection_and_nothing_else() -> None:
+def test_there_are_these_keys_and_nothing_else() -> None:
     names = [subject.name for subject in DOCUMENTS if subject.type != "bundle"]
-    collections = [f"collections/{name}/index.html" for name in ("docs", "empty", "old")]
-    rest = ["404.html", "index.html", "robots.txt"]
-    assert sorted(PAGES) == sorted([*(f"skills/{name}/index.html" for name in names), *collections, *rest])
+    own = ("index.html", "index.md", "files.html", "feed.atom", "feed.json")
+    expected = {f"skills/{name}/{file}" for name in names for file in own} | {"skills/aa/changes.html"}
+    shared = ("index.html", "feed.atom", "feed.json")
+    expected |= {f"collections/{name}/{file}" for name in ("docs", "empty", "old") for file in shared}
+    expected |= {
+        *shared,
+        "404.html",
+        "registry.html",
+        "robots.txt",
+        "sitemap.xml",
+        "llms.txt",
+        "skills/index.html",
+    }
+    assert PAGES.keys() == expected | {f"types/{kind}.html" for kind in TYPES}
 
 
 @pytest.mark.parametrize("key", [key for key in PAGES if key.endswith(".html")])
 def test_page_is_well_formed_and_its_links_lead_to_keys(key: str) -> None:
     assert problems(PAGES[key]) == []
     downloads = {download_key(item.name, one.sha256) for item in DOCUMENTS for one in item.versions}
-    assert set(links(key, PAGES[key])) - downloads - PAGES.keys() - {SHEET} == set()
+    known = downloads | PAGES.keys() | {SHEET, ICON, "release.json"}
+    assert set(links(key, PAGES[key])) - known == set()
+    assert {f"#{name}" for name in parse(PAGES[key]).values("id")} >= set(fragments(key, PAGES[key]))
 
 
 @pytest.mark.parametrize(
@@ -186,94 +219,18 @@ def test_broken_page_is_found(body: str, problem: str) -> None:
     assert problem in "\n".join(problems(body.encode()))
 
 
-HEAD = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="stylesheet" href="{root}static/5555555555555555555555555555555555555555555555555555555555555555.css">
-</head>
-<body>
-<a class="skip" href="#content">Skip to content</a>
-<header class="bar">
-<a class="home" href="{root}index.html"><bdi>Acme skills</bdi></a>
-</header>
-<main id="content" tabindex="-1">
-"""  # noqa: E501 - the policy is one attribute
-FOOT = """</main>
-<footer class="bar">
-<p>A static registry of agent skills, published by <bdi>Acme</bdi>.</p>
-</footer>
-</body>
-</html>
-"""
-
-
-def test_whole_page_of_404_links_absolutely_because_it_stands_for_any_key() -> None:
-    main = """<h1>Not found</h1>
-<p>There is nothing here. <a href="https://skills.acme.example/index.html">See everything that is published.</a></p>
-"""  # noqa: E501 - one element a line
-    head = HEAD.format(title="Not found – Acme skills", root="https://skills.acme.example/")
-    assert PAGES["404.html"].decode() == head + main + FOOT
-
-
-def test_whole_page_of_a_plain_rule() -> None:
-    main = f"""<nav aria-label="Breadcrumb"><a href="../../index.html">All assets</a></nav>
-<h1>rr</h1>
-<p class="lead" dir="auto">Does rr.</p>
-<dl class="facts">
-<div><dt>Type</dt><dd>rule</dd></div>
-<div><dt>Title</dt><dd dir="auto">RR</dd></div>
-<div><dt>Version</dt><dd>1</dd></div>
-</dl>
-<section aria-labelledby="install">
-<h2 id="install">Install</h2>
-<h3>curl</h3>
-<pre><code>curl -fsSL -o rr.zip https://skills.acme.example/api/v1/downloads/public/rr/{sha("rr 1")}.zip
-echo &#34;{sha("rr 1")}  rr.zip&#34; | sha256sum --check
-unzip rr.zip -d rr</code></pre>
-
-</section>
-<section aria-labelledby="text">
-<h2 id="text">Text</h2>
-<pre class="text" dir="auto">
-Mind the gap.
-</pre>
-</section>
-<section aria-labelledby="files">
-<h2 id="files">Files <span class="count">(2)</span></h2>
-<ul class="files">
-<li><code>SKILL.md</code> <span class="count">1,234 bytes</span></li>
-<li><code>run.sh</code> <span class="count">4 bytes, executable</span></li>
-</ul>
-</section>
-<section aria-labelledby="versions">
-<h2 id="versions">Versions</h2>
-<ol class="versions">
-<li>
-<p><strong>1</strong> <time datetime="2026-11-01T10:00:00Z">2026-11-01</time></p>
-<dl class="facts">
-<div><dt>Commit</dt><dd><code>{row(1).commit}</code></dd></div>
-<div><dt>SHA-256</dt><dd><code>{sha("rr 1")}</code></dd></div>
-<div><dt>Size</dt><dd>1,001 bytes, <a href="https://skills.acme.example/api/v1/downloads/public/rr/{sha("rr 1")}.zip">download version 1</a></dd></div>
-</dl>
-</li>
-</ol>
-</section>
-"""  # noqa: E501 - one element a line
-    site = replace(PLACE, collections=(), source_url=None)
-    subject = document("rr", row(1, "rr", derived={}), type="rule")
-    made = emit([subject], site, body="Mind the gap.\n")["skills/rr/index.html"].decode()
-    assert made == HEAD.format(title="rr – Acme skills", root="../../") + main + FOOT
+def test_404_links_absolutely_because_it_stands_for_any_key() -> None:
+    targets = parse(PAGES["404.html"]).values("href")
+    assert [target for target in targets if not target.startswith((SITE.base_url, "#content"))] == []
 
 
 def commands(key: str) -> dict[str, str]:
     """Heading → text of each way to install that the page at `key` offers."""
-    found = re.findall(r"<h3>(.+?)</h3>\n<pre><code>(.+?)</code></pre>", PAGES[key].decode(), re.DOTALL)
+    found = re.findall(
+        r"<h3>(.+?)</h3>\n<pre class=\"command\" data-copy><code>(.+?)</code></pre>",
+        PAGES[key].decode(),
+        re.DOTALL,
+    )
     return {title: "".join(parse(text.encode()).text) for title, text in found}
 
 
@@ -288,7 +245,7 @@ def test_skill_can_be_installed_by_each_client() -> None:
         "claude plugin install aa@acme",
         "skills": "npx skills add https://skills.acme.example/s/aa",
         "npm": "npm install @acme/aa --@acme:registry=https://skills.acme.example/npm/",
-        "sx, the whole collection docs": f"(umask 077; mkdir -p sx-acme-docs; printf '%s' '{settings}' > "
+        "sx: docs": f"(umask 077; mkdir -p sx-acme-docs; printf '%s' '{settings}' > "
         "sx-acme-docs/config.json)\nSX_CONFIG_DIR=sx-acme-docs sx install",
         "curl": f"curl -fsSL -o aa.zip {url}\n"
         f'echo "{sha("aa 2")}  aa.zip" | sha256sum --check\nunzip aa.zip -d aa',
@@ -304,7 +261,7 @@ def test_skill_can_be_installed_by_each_client() -> None:
         ("skills/cc/index.html", []),
         ("skills/dd/index.html", []),
         ("skills/ee/index.html", []),
-        ("collections/docs/index.html", ["Claude Code", "skills", "sx, the whole collection docs"]),
+        ("collections/docs/index.html", ["Claude Code", "skills", "sx: docs"]),
         ("collections/empty/index.html", []),
         ("collections/old/index.html", []),
         ("index.html", ["Claude Code", "skills"]),
@@ -319,28 +276,30 @@ def test_page_offers_only_ways_that_work(key: str, titles: Sequence[str]) -> Non
     [
         (
             "aa",
-            ["It lost data.", "Ann <ann@", "download version 2", "0.3", "Bash"],
-            ["download version 1"],
+            ["It lost data.", "Ann <ann@", "Download version 2", "0.3", "Bash"],
+            ["Download version 1"],
         ),
-        ("bb", ["is deprecated", "Reason: Old.", "Use aa instead.", "download version 1"], []),
-        ("cc", ["was withdrawn", "Reason: Wrong.", "Does cc."], ["download version", "Do it."]),
-        ("dd", ["is quarantined", "Reason: Steals."], ["Trust.", "download version", "Do it.", "DD"]),
-        ("ee", ["was removed", "Does ee."], ["download version", "Do it."]),
+        ("bb", ["is deprecated", "Reason: Old.", "Use aa instead.", "Download version 1"], []),
+        ("cc", ["was withdrawn", "Reason: Wrong.", "Does cc."], ["Download version", "Do it."]),
+        ("dd", ["is quarantined", "Reason: Steals."], ["Trust.", "Download version", "Do it.", "DD"]),
+        ("ee", ["was removed", "Does ee."], ["Download version", "Do it."]),
     ],
 )
 def test_page_tells_the_state(name: str, told: Sequence[str], untold: Sequence[str]) -> None:
-    text = "".join(parse(PAGES[f"skills/{name}/index.html"]).text)
+    page = parse(PAGES[f"skills/{name}/index.html"])
+    text = "".join([*page.text, *page.values("aria-label")])
     assert [part for part in told if part not in text] == []
     assert [part for part in untold if part in text] == []
 
 
-def test_front_page_lists_what_is_served_by_type() -> None:
+def test_front_page_counts_what_is_served_by_type_and_lists_name_it() -> None:
     body = PAGES["index.html"].decode()
-    assert re.findall(r'<h2 id="group-\d+">([^<]+?) <span class="count">\((\d+)\)', body) == [
-        (label, "3" if kind == "skill" else "1") for kind, label in html.TYPES.items()
+    assert re.findall(r'<a href="types/([a-z]+)\.html">([^<]+?) <span class="count">(\d+)<', body) == [
+        (kind, label, "3" if kind == "skill" else "1") for kind, label in TYPES.items()
     ]
-    assert [name for name in ("cc", "dd", "ee") if f"skills/{name}/" in body] == []
-    assert '<span class="badge deprecated">deprecated</span>' in body
+    everything = PAGES["skills/index.html"].decode()
+    assert [name for name in ("cc", "dd", "ee") if f"skills/{name}/" in body + everything] == []
+    assert '<span class="badge deprecated">deprecated</span>' in everything
 
 
 def test_empty_registry_says_so() -> None:
@@ -350,7 +309,7 @@ def test_empty_registry_says_so() -> None:
 
 
 PLAIN = document("aa", tags=("x", "y"), licence="x", author="x", homepage="x")
-SHAPE = [tag for tag, _ in parse(emit([PLAIN], title="x", body="x")["skills/aa/index.html"]).tags]
+SHAPE = [tag for tag, _ in parse(emit([PLAIN], title="x")["skills/aa/index.html"]).tags]
 HIDDEN = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f]"
 
 
@@ -371,9 +330,9 @@ def test_hostile_text_changes_no_tag_and_hides_nothing(text: str) -> None:
         if key.endswith(".html"):
             assert problems(body) == []
             assert re.search(HIDDEN, body.decode()) is None
-    alone = emit([subject], PLACE, body=text)["skills/aa/index.html"]
+    alone = emit([subject], PLACE)["skills/aa/index.html"]
     assert [tag for tag, _ in parse(alone).tags] == SHAPE
-    assert html.visible(text).strip() in "".join(parse(alone).text)
+    assert visible(text).strip() in "".join(parse(alone).text)
 
 
 @pytest.mark.parametrize(
@@ -391,7 +350,7 @@ def test_hostile_text_changes_no_tag_and_hides_nothing(text: str) -> None:
     ],
 )
 def test_hidden_characters_are_spelled_out(text: str, seen: str) -> None:
-    assert html.visible(text) == seen
+    assert visible(text) == seen
 
 
 @pytest.mark.parametrize(
@@ -416,7 +375,7 @@ def test_hidden_characters_are_spelled_out(text: str, seen: str) -> None:
 def test_homepage_is_a_link_only_over_http(text: str, linked: bool) -> None:
     body = emit([document("aa", homepage=text)])["skills/aa/index.html"]
     assert (text in parse(body).values("href")) is linked
-    assert html.visible(text) in "".join(parse(body).text)
+    assert visible(text) in "".join(parse(body).text)
 
 
 @pytest.mark.parametrize(
@@ -446,9 +405,7 @@ def test_pages_are_the_same_each_time() -> None:
 
 
 def test_equal_templates_share_one_environment() -> None:
-    assert html.pages(dict(PLACE.templates)) is html.pages(
-        dict(sorted(PLACE.templates.items(), reverse=True))
-    )
+    assert pages(dict(PLACE.templates)) is pages(dict(sorted(PLACE.templates.items(), reverse=True)))
 
 
 def test_name_without_a_skill_has_a_page() -> None:
@@ -458,14 +415,13 @@ def test_name_without_a_skill_has_a_page() -> None:
 
 def test_summary_description_is_cut_on_lists() -> None:
     made = html.emit_registry([summary("aa", description="word " * 300)], PLACE)
-    assert len(dict(made.entries)["collections/docs/index.html"]) < 3_000
+    assert dict(made.entries)["collections/docs/index.html"].count(b"word") < 50
 
 
-def colours(block: str) -> dict[str, str]:
-    return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", block))
-
-
-LIGHT, DARK = (colours(block) for block in STYLE.split("@media (prefers-color-scheme: dark)"))
+PAIRS = {
+    name: (light, dark)
+    for name, light, dark in re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", STYLE)
+}
 
 
 def luminance(colour: str) -> float:
@@ -475,7 +431,7 @@ def luminance(colour: str) -> float:
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(
     ("text", "ground"),
     [
@@ -483,38 +439,30 @@ def luminance(colour: str) -> float:
         ("quiet", "page"),
         ("link", "page"),
         ("text", "raised"),
+        ("quiet", "raised"),
+        ("link", "raised"),
         ("warn-text", "warn-page"),
         ("stop-text", "stop-page"),
+        ("ins-text", "ins-page"),
+        ("del-text", "del-page"),
+        *((name, "raised") for name in ("comment", "keyword", "string", "number", "function", "builtin")),
     ],
 )
-def test_contrast_is_at_least_4_5(scheme: Mapping[str, str], text: str, ground: str) -> None:
-    low, high = sorted((luminance(scheme[text]), luminance(scheme[ground])))
-    assert (high + 0.05) / (low + 0.05) >= 4.5
+def test_contrast_is_at_least_4_5(scheme: int, text: str, ground: str) -> None:
+    assert contrast(PAIRS[text][scheme], PAIRS[ground][scheme]) >= 4.5
 
 
-def test_style_names_every_colour_once_per_scheme_and_fetches_nothing() -> None:
-    assert LIGHT.keys() == DARK.keys()
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_edge_of_a_field_is_seen(scheme: int) -> None:
+    assert contrast(PAIRS["edge"][scheme], PAIRS["page"][scheme]) >= 3
+
+
+def contrast(one: str, two: str) -> float:
+    low, high = sorted((luminance(one), luminance(two)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_style_has_each_colour_in_both_schemes_and_fetches_nothing() -> None:
     assert re.findall(r"url\(|@import|https?:", STYLE) == []
-    assert re.findall(r"#[0-9a-f]{3,8}\b", STYLE) == [*LIGHT.values(), *DARK.values()]
-    assert set(re.findall(r"var\(--([a-z-]+)\)", STYLE)) == LIGHT.keys()
-
-
-def verdicts_shown(told: Mapping[str, str], files: tuple[File, ...], **changes: str) -> list[str]:
-    """The text of the page's table of clients, cell by cell; empty when there is none."""
-    given = page(document("aa", clients=told, **changes))
-    ((_, body),) = html.emit_skill(replace(given, files=files), PLACE)
-    assert problems(body) == []
-    table = re.search(r'<table class="clients">.*?</table>', body.decode(), re.DOTALL)
-    return [text.strip() for text in parse(table[0].encode()).text if text.strip()] if table else []
-
-
-def test_the_page_has_a_row_for_each_client_that_is_served() -> None:
-    script = (File("scripts/r<b>.sh", b"#!/bin/sh\n", True),)
-    told = {"skills": "field-ignored", "claude": "works"}
-    lost = "executable bit of scripts/r<b>.sh is lost: say `sh 'scripts/r<b>.sh'`"
-    assert verdicts_shown(told, script) == [
-        *("Client", "Verdict", "Why", "Claude Code, archive sources", "works", "skills", "field-ignored"),
-        f"{lost}; name the interpreter where the text says what to run",
-    ]
-    assert verdicts_shown({}, script) == []
-    assert verdicts_shown(told, script, state="yanked") == []
+    assert re.findall(r"#[0-9a-f]{3,8}\b", STYLE) == [colour for pair in PAIRS.values() for colour in pair]
+    assert set(re.findall(r"var\(--([a-z-]+)\)", STYLE)) == PAIRS.keys() | {"serif", "mono"}
