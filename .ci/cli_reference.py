@@ -1,9 +1,8 @@
-"""docs/cli.md, rendered from the help of every command; `--check` compares instead of writing."""
+"""The pages of docs/ that the program writes itself; `--check` compares instead of writing."""
 
 from __future__ import annotations
 
 import difflib
-import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,19 +61,32 @@ def _section(command: click.Command, context: click.Context) -> str:
     return f"\n## {context.command_path}\n\n```text\n{help_text.strip()}\n```\n"
 
 
+def pages() -> dict[Path, str]:
+    """Every page that is made from the program: its commands, its rules, its verdicts."""
+    from registry_builder.cli import skillpress
+    from registry_builder.core.compatibility import compatibility_page
+    from registry_builder.core.rules import rules_page
+
+    return {
+        PAGE: render(skillpress),
+        PAGE.with_name("rules.md"): rules_page(),
+        PAGE.with_name("compatibility.md"): compatibility_page(),
+    }
+
+
 def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` say how it differs."""
-    page = render(importlib.import_module("registry_builder.cli").main)
-    if arguments != ["--check"]:
-        PAGE.write_text(page, encoding="utf-8")
-        return 0
-    old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    before, after = old.splitlines(keepends=True), page.splitlines(keepends=True)
-    difference = list(difflib.unified_diff(before, after, "docs/cli.md", "what the commands say"))
-    sys.stdout.writelines(difference)
-    if difference:
-        sys.stdout.write("docs/cli.md differs from the help of the commands: run `make docs`\n")
-    return 1 if difference else 0
+    """Write the pages, or with `--check` say how they differ."""
+    code = 0
+    for place, page in pages().items():
+        old = place.read_text(encoding="utf-8") if place.exists() else ""
+        if arguments != ["--check"]:
+            place.write_text(page, encoding="utf-8")
+        elif old != page:
+            before, after = old.splitlines(keepends=True), page.splitlines(keepends=True)
+            sys.stdout.writelines(difflib.unified_diff(before, after, place.name, "what the program says"))
+            sys.stdout.write(f"docs/{place.name} differs from the program: run `make docs`\n")
+            code = 1
+    return code
 
 
 if __name__ == "__main__":

@@ -49,9 +49,9 @@ def sweep(store: Store, previous: Previous, release: Release, made: Sequence[Rev
     """
     gone: list[str] = []
     for name in sorted({row.partition("@")[0] for item in made for row in item.rows}):
-        pins = release.changed[name].keys if name in release.changed else {}
+        held = release.changed[name].keys if name in release.changed else {}
         for prefix in (f".well-known/skills/{name}/", f"clawhub/{name}/"):
-            gone += [listed.key for listed in store.list(prefix) if listed.key not in pins]
+            gone += [listed.key for listed in store.list(prefix) if listed.key not in held]
     for name, pins in release.changed.items():
         before = previous.base.pins(name)
         gone += sorted(set(before.keys) - set(pins.keys)) if before else []

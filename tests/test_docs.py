@@ -9,7 +9,7 @@ import cli_reference
 import click
 import pytest
 
-from registry_builder.cli import main
+from registry_builder.cli import skillpress
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 
@@ -33,12 +33,12 @@ def command(name: str, **settings: object) -> click.Command:
 
 
 def test_reference_equals_the_help_of_the_commands() -> None:
-    assert PAGE.read_text(encoding="utf-8") == cli_reference.render(main)
+    assert PAGE.read_text(encoding="utf-8") == cli_reference.render(skillpress)
 
 
 def test_reference_has_one_section_for_every_command() -> None:
     sections = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    commands = main.list_commands(click.Context(main))
+    commands = skillpress.list_commands(click.Context(skillpress))
     assert [name for name in sections if name.count(" ") < 2] == [
         "skillpress",
         *(f"skillpress {name}" for name in commands),

@@ -23,7 +23,6 @@ _MEBIBYTE = 1_048_576
 _LIMITS = (
     ("files", 1_000, "files"),
     ("bytes", 50 * _MEBIBYTE, "bytes unpacked"),
-    ("size", 10 * _MEBIBYTE, "bytes"),
 )
 
 

@@ -104,7 +104,6 @@ CASES: dict[str, tuple[Asset, Asset]] = {
         Asset({"metadata.toml": b""}, type="rule"),
     ),
     "skill-md-only": (Asset({"notes.md": b"# Notes\n"}), Asset({})),
-    "skills-archive": (weighing(10 * MEBIBYTE + 1), weighing(10 * MEBIBYTE)),
     "skills-bytes": (holding(50 * MEBIBYTE + 1), holding(50 * MEBIBYTE)),
     "skills-files": (Asset(many(1_001)), Asset(many(1_000))),
     "unknown-type": (Asset({}, type="command"), Asset({})),

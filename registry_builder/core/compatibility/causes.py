@@ -37,10 +37,6 @@ def too_large(facts: Facts) -> str:
     return _over(facts.bytes, 50 * _MEBIBYTE, "bytes unpacked", "`skills` takes")
 
 
-def too_heavy(facts: Facts) -> str:
-    return _over(facts.size, 10 * _MEBIBYTE, "bytes in its archive", "the index takes")
-
-
 def huge(facts: Facts) -> str:
     return _over(facts.size, 256 * _MEBIBYTE, "bytes in its archive", "Claude Code downloads")
 

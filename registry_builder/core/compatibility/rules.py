@@ -218,15 +218,6 @@ RULES = (
         cause=causes.only_skill_md,
     ),
     Rule(
-        id="skills-archive",
-        clients=_SKILLS,
-        word=REFUSED,
-        title="The archive has more than 10 MiB, so the index leaves it out",
-        measured="registry_builder/emit/well_known.py",
-        mend=_SMALLER,
-        cause=causes.too_heavy,
-    ),
-    Rule(
         id="skills-bytes",
         clients=_SKILLS,
         word=REFUSED,
