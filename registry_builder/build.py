@@ -25,6 +25,7 @@ from registry_builder.release import Assembly, Release
 from registry_builder.settings import Settings
 from registry_builder.source import Commit, Listing, Source
 from registry_builder.spool import Spool
+from registry_builder.team import Team
 from registry_builder.templates import Templates
 from registry_builder.workshop import Advance, Workshop
 
@@ -57,6 +58,7 @@ class Build:
     templates: Templates
     before: Callable[[Workshop], None] | None = None
     tick: Tick = field(default=lambda _: None)
+    jobs: int = 1
 
     def run(self) -> Release:
         """The release of `commit`. Raises Refused with every finding, OverBudget, Missing, Unfit."""
@@ -82,7 +84,8 @@ class Build:
         fresh = [item for item in current.values() if item.name in stale or self._differs(work, item)]
         changed = [item for item in fresh if not work.holds(item)]
         advance = Advance(work, self.commit.moment, changed, current, own)
-        findings = advance.run(replay=False, on_pressed=assembly.emit)
+        team = Team(assembly, self.jobs)
+        findings = advance.run(replay=False, on_pressed=assembly.emit, team=team.tried)
         if not self.settings.skip_invalid and any(finding.level == "error" for finding in findings):
             raise Refused(findings)
         return assembly.release(self.commit, findings, stale)

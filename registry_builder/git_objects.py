@@ -20,6 +20,11 @@ class Objects:
     def __init__(self, git_dir: str) -> None:
         self._command = ["git", "--git-dir", git_dir, "cat-file", "--batch"]
         self._process: subprocess.Popen[bytes] | None = None
+        self._parents: subprocess.Popen[bytes] | None = None
+
+    def leave_to_parent(self) -> None:
+        """In a fork: the process that stays is the parent's; the next call starts another."""
+        self._parents, self._process = self._process, None
 
     def close(self) -> None:
         if self._process:

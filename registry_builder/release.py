@@ -94,6 +94,17 @@ class Assembly:
         if current is not None and current.tree == checked.folder.tree and document.type != BUNDLE:
             self._page(Page(document, checked.skill, checked.folder.files))
 
+    def give(self, name: str) -> tuple[NamePins, Summary] | None:
+        """What was made for `name`; it is forgotten here."""
+        self.documents.pop(name, None)
+        return (self.changed.pop(name), self.summaries.pop(name)) if name in self.changed else None
+
+    def take(self, document: Document, made: tuple[NamePins, Summary]) -> None:
+        """What another process made for `document`."""
+        self.documents[document.name] = document
+        self.changed[document.name], self.summaries[document.name] = made
+        self.work.tick("made")
+
     def release(self, commit: Commit, findings: Iterable[Finding], stale: Iterable[str]) -> Release:
         """The whole, once every folder was pressed. Raises OverBudget, Missing."""
         for name in self._waiting(stale):

@@ -1,28 +1,29 @@
-"""The sink of a build: bodies go to one temporary file as they are made, never all into memory."""
+"""The sink of a build: bodies go to a temporary file as they are made, never all into memory."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, Self
 
 from registry_builder.core.errors import Trouble
 from registry_builder.core.tree import Pin, pin
 
+Place = tuple[int, int, int]
+"""Number of a file, start and size."""
+
 
 class Spool:
     """Key → body, kept on disk until the context ends. A killed process leaves nothing behind."""
 
     def __init__(self) -> None:
-        try:
-            self._file: IO[bytes] = tempfile.TemporaryFile(prefix="skillpress-")  # noqa: SIM115 - __exit__ closes
-        except OSError as error:
-            raise _trouble(error) from error
+        self._files = [_file()]
+        self._own = 0
         self._end = 0
-        self._places: dict[str, tuple[int, int]] = {}
+        self._places: dict[str, Place] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -30,8 +31,9 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # what could not be flushed is not needed any more
-            self._file.close()
+        for file in self._files:
+            with suppress(OSError):  # what could not be written is not needed any more
+                file.close()
 
     def __contains__(self, key: str) -> bool:
         return key in self._places
@@ -43,22 +45,62 @@ class Spool:
     def add(self, key: str, body: bytes) -> Pin:
         """Keep `body` under `key`; a second body for a key replaces the first."""
         try:
-            self._file.seek(self._end)
-            self._file.write(body)
+            _write(self._files[self._own], body, self._end)
         except OSError as error:
             raise _trouble(error) from error
-        self._places[key] = (self._end, len(body))
+        self._places[key] = (self._own, self._end, len(body))
         self._end += len(body)
         return pin(body)
 
     def get(self, key: str) -> bytes:
         """The body of `key`, which must have been added. Threads may call it at once."""
-        start, size = self._places[key]
+        number, start, size = self._places[key]
         try:
-            self._file.flush()
-            return os.pread(self._file.fileno(), size, start)
+            return _read(self._files[number], size, start)
         except OSError as error:
             raise _trouble(error) from error
+
+    def share(self, count: int) -> None:
+        """Open `count` files more, one for each of as many forks."""
+        self._files += [_file() for _ in range(count)]
+
+    def divert(self, number: int) -> None:
+        """In a fork: what is added from now on goes to the shared file `number`, which no other writes."""
+        self._own = len(self._files) - 1 - number
+        self._end = os.fstat(self._files[self._own].fileno()).st_size
+
+    def drain(self) -> dict[str, Place]:
+        """Where each key is, for `adopt` of the spool that was forked; they are forgotten here."""
+        places, self._places = self._places, {}
+        return places
+
+    def adopt(self, places: Mapping[str, Place]) -> None:
+        """Take over the keys that a fork drained."""
+        self._places.update(places)
+
+
+def _file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(prefix="skillpress-", buffering=0)
+    except OSError as error:
+        raise _trouble(error) from error
+
+
+def _write(file: IO[bytes], body: bytes, at: int) -> None:
+    rest = memoryview(body)
+    while rest:
+        written = os.pwrite(file.fileno(), rest, at)
+        rest, at = rest[written:], at + written
+
+
+def _read(file: IO[bytes], size: int, start: int) -> bytes:
+    body = os.pread(file.fileno(), size, start)
+    while len(body) < size:  # one call gives 2 GiB at most
+        more = os.pread(file.fileno(), size - len(body), start + len(body))
+        if not more:
+            raise AssertionError("the spool is shorter than what was written to it")
+        body += more
+    return body
 
 
 def _trouble(error: OSError) -> Trouble:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from msgspec import UNSET
 
@@ -119,6 +120,19 @@ class Workshop:
         return self._names[1]
 
 
+Press = Callable[[], Sequence[Finding]]
+Tried = tuple[Listing, Sequence[Finding], Press]
+"""A folder, what the rules say of it, and what presses it, giving what was wrong with that."""
+Try = Callable[[Sequence[Listing]], Iterator[Tried]]
+Team = Callable[["Advance", Try], Iterator[Tried]]
+"""Who tries the changed folders of an advance, in their order."""
+
+
+def alone(advance: Advance, one_by_one: Try) -> Iterator[Tried]:
+    """This process alone."""
+    return one_by_one(advance.changed)
+
+
 @dataclass(slots=True)
 class Advance:
     """One commit: `changed` folders are pressed, names that are no longer in `current` are buried."""
@@ -128,29 +142,44 @@ class Advance:
     changed: list[Listing]
     current: Mapping[str, Listing]
     own: OwnFiles
+    _lenient: bool = False
+    _stopped: bool = False
+    _blocked: set[str] = field(default_factory=set)
 
-    def run(self, *, replay: bool, on_pressed: OnPressed | None = None) -> list[Finding]:
+    def run(self, *, replay: bool, on_pressed: OnPressed | None = None, team: Team = alone) -> list[Finding]:
         """Everything that was wrong. With errors and no leave to skip, the ledger is left unfinished."""
-        lenient = replay or self.work.settings.skip_invalid
+        self._lenient = replay or self.work.settings.skip_invalid
         between = self.work.check_names(self.current)
-        blocked = {finding.name for finding in between if finding.level == "error"}
+        self._blocked = {finding.name for finding in between if finding.level == "error"}
         names = {listing.name for listing in self.current.values()}
         findings = [*between, *check_own_files(self.own, names, self.work.gone())]
-        stopped = not lenient and any(finding.level == "error" for finding in findings)
+        self._stopped = not self._lenient and any(finding.level == "error" for finding in findings)
         self._bury(names)
-        for listing, folder in zip(self.changed, self.work.source.folders(self.changed), strict=True):
-            checked = check(folder, self.work.settings)
-            problems = [*checked.findings, *self._retired(listing.name, replay=replay)]
+        one_by_one = partial(self._tried, replay=replay, on_pressed=on_pressed)
+        for listing, problems, go_on in team(self, one_by_one):
             findings += problems
-            if listing.name in blocked or any(problem.level == "error" for problem in problems):
-                self.work.refused.add(listing.name)
-                stopped = not lenient
-            elif not stopped:
-                findings += self._press(checked, on_pressed)
+            if self.admits(listing, problems):
+                findings += go_on()
             self.work.tick("read")
-        if not stopped:
+        if not self._stopped:
             self._bundles(names, on_pressed)
         return findings
+
+    def admits(self, listing: Listing, problems: Sequence[Finding]) -> bool:
+        """Whether `listing` is to be pressed. One that is not stops all that follow, unless we may skip."""
+        if listing.name in self._blocked or any(problem.level == "error" for problem in problems):
+            self.work.refused.add(listing.name)
+            self._stopped = not self._lenient
+            return False
+        return not self._stopped
+
+    def _tried(
+        self, listings: Sequence[Listing], *, replay: bool, on_pressed: OnPressed | None
+    ) -> Iterator[Tried]:
+        for listing, folder in zip(listings, self.work.source.folders(listings), strict=True):
+            checked = check(folder, self.work.settings)
+            problems = [*checked.findings, *self._retired(listing.name, replay=replay)]
+            yield listing, problems, partial(self._press, checked, on_pressed)
 
     def _retired(self, name: str, *, replay: bool) -> list[Finding]:
         document = self.work.document(name)

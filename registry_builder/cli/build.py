@@ -11,6 +11,7 @@ import click
 from registry_builder.cli.options import content_option, json_option, opened
 from registry_builder.cli.publishing import flags_of, git_options, release_options, remote_of
 from registry_builder.cli.releasing import Run
+from registry_builder.jobs import cores
 from registry_builder.store.filesystem import FilesystemStore
 
 
@@ -23,6 +24,7 @@ from registry_builder.store.filesystem import FilesystemStore
 @click.option("--allow-empty", is_flag=True, help="Delete every asset when the commit has none.")
 @release_options
 @git_options
+@click.option("--jobs", type=click.IntRange(1), help="Processes to press folders in; one for each core.")
 @json_option
 def build(
     content: Path,
@@ -36,6 +38,7 @@ def build(
     skip_invalid: bool,
     git_remote: str | None,
     git_branch: str,
+    jobs: int | None,
     as_json: bool,
 ) -> int:
     """Compile a commit into a folder that any static web server can serve.
@@ -55,4 +58,5 @@ def build(
             as_json=as_json,
             started=started,
             remote=remote_of(git_remote, git_branch),
+            jobs=jobs or cores(),
         ).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from registry_builder.cli.options import preset_option
 from registry_builder.core.errors import Missing, Misuse
 from registry_builder.core.tree import Pointer
 from registry_builder.git_remote import Remote
+from registry_builder.jobs import cores
 from registry_builder.previous import Previous
 from registry_builder.publish import Plan, Published, Publisher, in_force, plan
 from registry_builder.release import Release
@@ -97,11 +98,12 @@ class Job:
     settings: Settings
     tick: Callable[[str], None]
     before: Callable[[Workshop], None] | None = None
+    jobs: int = field(default_factory=cores)
 
     def release(self, spool: Spool) -> Release:
         """The release, its bodies in `spool`. Raises Refused with every finding."""
         build = Build(self.source, self.commit, self.settings, self.previous, spool, load_templates())
-        build.before, build.tick = self.before, self.tick
+        build.before, build.tick, build.jobs = self.before, self.tick, self.jobs
         return build.run()
 
     def publish(self, store: Store) -> tuple[Release, Published]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -17,6 +17,7 @@ from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
 from registry_builder.expectation import check_expected
 from registry_builder.git_remote import Remote, check_remote, push
+from registry_builder.jobs import cores
 from registry_builder.previous import Previous
 from registry_builder.publish import Plan, Published, is_noop, plan
 from registry_builder.purge import purge
@@ -44,6 +45,7 @@ class Run:
     expect: Path | None = None
     purge: str | None = None
     pushed: str | None = None
+    jobs: int = field(default_factory=cores)
 
     def run(self) -> int:
         """Release and report; gives the exit code."""
@@ -75,6 +77,7 @@ class Run:
             settings=self.settings,
             tick=progress.tick,
             before=self.before(previous) if self.before else None,
+            jobs=self.jobs,
         )
         with Spool() as spool:
             release = job.release(spool)
