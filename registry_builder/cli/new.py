@@ -18,7 +18,14 @@ from registry_builder.starters import starter
 
 @click.command()
 @click.argument("name")
-@click.option("--type", "kind", type=click.Choice(sorted(ROOTS)), default="skill", show_default=True)
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(sorted(ROOTS)),
+    default="skill",
+    show_default=True,
+    help="What kind of asset it is.",
+)
 @content_option
 def new(name: str, kind: str, content: Path) -> None:
     """Write the first files of an asset called NAME."""
