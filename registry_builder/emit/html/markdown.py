@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from registry_builder.emit.html.colour import coloured
 from registry_builder.emit.html.finish import PREFIX, finish
@@ -157,5 +157,5 @@ def _target(value: str, resolve: Resolve) -> str | None:
 
 
 def _coloured(found: re.Match[str]) -> str:
-    language, text = found[1].removeprefix("language-"), html.unescape(found[2])
-    return f'<pre><code class="{escape(found[1])}">{coloured(language, text)}</code></pre>'
+    language, text = html.unescape(found[1]), html.unescape(found[2])
+    return f'<pre><code class="language-{found[1]}">{coloured(language, text)}</code></pre>'
