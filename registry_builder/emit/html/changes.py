@@ -72,7 +72,7 @@ def _change(path: str, old: File | None, new: File | None, room: int) -> FileCha
     if None in texts:
         sizes = " → ".join(f"{len(file.data):,} bytes" if file else "nothing" for file in (old, new))
         return FileChange(path, what, (), f"no text: {sizes}")
-    one, two = (visible(text or "").split("\n") for text in texts)
+    one, two = (_rows(visible(text or "")) for text in texts)
     if (
         max(len(file.data) if file else 0 for file in (old, new)) > FILE_BYTES
         or max(len(one), len(two)) > FILE_LINES
@@ -81,5 +81,11 @@ def _change(path: str, old: File | None, new: File | None, room: int) -> FileCha
     if room <= 0:
         return FileChange(path, what, (), "not shown: this page is full")
     lines = list(difflib.unified_diff(one, two, lineterm="", n=3))[2:]
-    note = f"the first {room:,} lines of {len(lines):,}" if len(lines) > room else ""
+    note = "" if lines else "only line breaks differ" if old and new else "empty"
+    if len(lines) > room:
+        note = f"the first {room:,} lines of {len(lines):,}"
     return FileChange(path, what, tuple((_CLASSES.get(line[:1], ""), line) for line in lines[:room]), note)
+
+
+def _rows(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []

@@ -1,0 +1,120 @@
+"""The site of a real build: links, rebuilds, and which pages are made again after a change."""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from history import Registry, Repo, make_repo, skill
+
+CONTENT = Path(__file__).resolve().parent.parent / "content"
+BASE = "https://skills.test/"
+
+
+class Tags(HTMLParser):
+    """The ids of a page and where it leads."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.ids: set[str] = set()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = dict(attrs)
+        self.ids.update(value for name, value in attrs if name == "id" and value)
+        self.targets += [value for name in ("href", "src", "action") if (value := own.get(name)) is not None]
+
+
+def tags(body: bytes) -> Tags:
+    found = Tags()
+    found.feed(body.decode())
+    return found
+
+
+def broken_links(registry: Registry) -> list[str]:
+    """Every link within the site that leads to no key, or to no place on its page."""
+    keys = registry.pins().keys() | {"release.json"}
+    pages = {key: tags(registry.store.get(key)) for key in keys if key.endswith(".html")}
+    broken = []
+    for key, page in pages.items():
+        for target in page.targets:
+            path, _, fragment = target.partition("#")
+            if urlsplit(path).scheme and not path.startswith(BASE):
+                continue
+            inside = path.removeprefix(BASE) if path.startswith(BASE) else None
+            goal = inside if inside is not None else posixpath.join(posixpath.dirname(key), path)
+            goal = posixpath.normpath(goal) if path else key
+            if goal not in keys or (fragment and goal in pages and fragment not in pages[goal].ids):
+                broken.append(f"{key}: {target}")
+    return broken
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Repo:
+    """Our own content with a history of its own."""
+    repo = make_repo(tmp_path / "repo")
+    shutil.copytree(CONTENT, repo.path, dirs_exist_ok=True)
+    repo.commit()
+    repo.commit(
+        {"skills/csv-profile/SKILL.md": skill("csv-profile", "See [the script](scripts/csv_clean.py).")}
+    )
+    return repo
+
+
+def test_every_link_on_the_demo_content_leads_somewhere(demo: Repo) -> None:
+    registry = Registry()
+    registry.build(demo.path)
+    assert "skills/csv-profile/changes.html" in registry.pins()
+    assert broken_links(registry) == []
+
+
+def test_broken_link_is_found(demo: Repo) -> None:
+    registry = Registry()
+    registry.build(demo.path)
+    body = b'<a href="none.html">x</a><a href="#none">y</a><a id="z" href="#z">z</a>'
+    registry.store.put("index.html", body)
+    assert broken_links(registry) == ["index.html: none.html", "index.html: #none"]
+
+
+def test_site_is_the_same_bytes_when_it_is_built_again(demo: Repo) -> None:
+    first, second = Registry(), Registry()
+    first.build(demo.path)
+    second.build(demo.path)
+    assert first.pins() == second.pins()
+
+
+def test_building_at_each_commit_gives_the_site_of_building_once(tmp_path: Path) -> None:
+    repo = make_repo(tmp_path)
+    steps, once = Registry(), Registry()
+    for text in ("One.", "Two.", "Three."):
+        repo.commit({"skills/aa/SKILL.md": skill("aa", text)})
+        steps.build(repo.path)
+    once.build(repo.path)
+    pages = [
+        {key: pin for key, pin in each.pins().items() if not key.startswith("git/")} for each in (steps, once)
+    ]
+    assert pages[0] == pages[1]
+
+
+def test_pages_of_unchanged_skills_are_not_rendered_again(tmp_path: Path) -> None:
+    repo, registry = make_repo(tmp_path), Registry()
+    repo.commit({f"skills/{name}/SKILL.md": skill(name) for name in ("aa", "bb", "cc")})
+    registry.build(repo.path)
+    repo.commit({"skills/bb/SKILL.md": skill("bb", "Other.")})
+    release = registry.build(repo.path)
+    assert release is not None
+    rendered = {key for pins in release.changed.values() for key in pins.keys if key.endswith(".html")}
+    assert {key.split("/")[1] for key in rendered} == {"bb"}
+
+
+def test_diff_shows_what_a_commit_changed(tmp_path: Path) -> None:
+    repo, registry = make_repo(tmp_path), Registry()
+    for text in ("One.", "Two."):
+        repo.commit({"skills/aa/SKILL.md": skill("aa", text)})
+        registry.build(repo.path)
+    page = registry.store.get("skills/aa/changes.html").decode()
+    assert '<span class="del">-One.</span>\n<span class="ins">+Two.</span>' in page
