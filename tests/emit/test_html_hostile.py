@@ -165,7 +165,7 @@ def html_of(text: str) -> str:
         ("# Usage\n\n### Deep\n\n# Usage", '<h3 id="md-usage-1">'),
         ("- [x] a\n- [ ] b", '<span class="task" role="img" aria-label="done">☑</span> a'),
         ("|a|b|\n|-|-:|\n|1|2|", '<td class="right">2</td>'),
-        ("|a|b|\n|-|-:|\n|1|2|", '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>'),
+        ("|a|b|\n|-|-:|\n|1|2|", '<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>'),
         ("a[^1]\n\n[^1]: note", '<li id="md-fn-1">'),
         ("a[^1]\n\n[^1]: note", '<a href="#md-fn-1" id="md-fnref-1"'),
         ("~~a~~ https://a.example", '<del>a</del> <a href="https://a.example"'),

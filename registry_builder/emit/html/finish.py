@@ -21,7 +21,7 @@ _TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z-]+="[^"]*")*) ?/?>')
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _VOID = frozenset(("br", "hr", "img", "input"))
-_SCROLL = '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>'
+_SCROLL = '<div class="scroll" role="group" aria-label="Table" tabindex="0"><table>'
 
 
 def finish(body: str) -> Markup:
