@@ -16,6 +16,8 @@ _HIDDEN = re.compile(
 
 def visible(text: str) -> str:
     """`text` with each character that cannot be seen, or that turns the writing direction, spelled out."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from registry_builder.core.folder import File, path_bytes
 from registry_builder.emit.html.shown import decoded, visible
@@ -91,7 +91,10 @@ def _whole_characters(data: bytes) -> bytes:
 
 
 def _lines(path: str, text: str) -> Markup:
-    stem = line_anchor(path, 0).removesuffix("0")
-    row = Markup('<a id="{0}{1}" href="#{0}{1}">{1}</a><span>{2}</span>')
-    rows = visible(text).removesuffix("\n").split("\n")
-    return Markup("\n").join(row.format(stem, number, line) for number, line in enumerate(rows, 1))
+    stem = escape(line_anchor(path, 0).removesuffix("0"))
+    rows = str(escape(visible(text).removesuffix("\n"))).split("\n")
+    lines = (
+        f'<a id="{stem}{number}" href="#{stem}{number}">{number}</a><span>{line}</span>'
+        for number, line in enumerate(rows, 1)
+    )
+    return Markup("\n".join(lines))  # noqa: S704 - both parts are escaped above
