@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from types import ModuleType
 
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import Row
-from registry_builder.emit import (
-    claude,
-    clawhub,
-    copilot,
-    discovery_v01,
-    git,
-    html,
-    json_api,
-    npm,
-    search,
-    search_index,
-    sx,
-    well_known,
-)
 from registry_builder.emit.base import (
     Budget,
     Chapter,
@@ -37,20 +24,42 @@ from registry_builder.emit.base import (
     Told,
 )
 
-EMITTERS: Mapping[str, ModuleType] = {
-    "json_api": json_api,
-    "claude": claude,
-    "npm": npm,
-    "well_known": well_known,
-    "sx": sx,
-    "html": html,
-    "search_index": search_index,
-    "discovery_v01": discovery_v01,
-    "clawhub": clawhub,
-    "copilot": copilot,
-    "git": git,
-    "search": search,
-}
+
+class _Modules(Mapping[str, ModuleType]):
+    """Emitter → its module, imported when it is asked for: a build that changes nothing needs none."""
+
+    def __init__(self, *names: str) -> None:
+        self._found: dict[str, ModuleType | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> ModuleType:
+        module = self._found[name] or import_module(f"registry_builder.emit.{name}")
+        self._found[name] = module
+        return module
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+EMITTERS: Mapping[str, ModuleType] = _Modules(
+    "json_api",
+    "claude",
+    "npm",
+    "well_known",
+    "sx",
+    "html",
+    "search_index",
+    "discovery_v01",
+    "clawhub",
+    "copilot",
+    "git",
+    "search",
+)
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "core": ("json_api", "claude", "npm", "well_known", "sx", "html", "search_index"),
     "extras": ("discovery_v01", "clawhub", "copilot", "git", "search"),
