@@ -20,13 +20,13 @@ from registry_builder.emit.base import Site
 from registry_builder.history import Past
 from registry_builder.own_files import ADVISORIES, COLLECTIONS, OwnFiles, read_own_files
 from registry_builder.press import BUNDLE
-from registry_builder.previous import Previous
+from registry_builder.previous import Holes, Previous
 from registry_builder.release import Assembly, Release
 from registry_builder.settings import Settings
 from registry_builder.source import Commit, Listing, Source
 from registry_builder.spool import Spool
 from registry_builder.team import Team
-from registry_builder.templates import Templates
+from registry_builder.templates import Templates, themed
 from registry_builder.workshop import Advance, Workshop
 
 BUILDER = f"skillpress {__version__}"
@@ -62,10 +62,12 @@ class Build:
 
     def run(self) -> Release:
         """The release of `commit`. Raises Refused with every finding, OverBudget, Missing, Unfit."""
+        self.templates = themed(self.templates, self.settings.site, self._own_file)
         base, own = self.previous.base, self.own_files(self.commit)
         work = Workshop(
             self.source, self.settings, self.site(), base, self.spool, self.tick, self.previous.revoked
         )
+        work.heals = self.previous.holes != Holes()
         current = self.source.listings(self.commit, self.settings.roots)
         if not current:
             self._refuse_empty()
@@ -124,6 +126,9 @@ class Build:
         """collections.toml and advisories.toml of `commit`. Raises Unfit."""
         files = (self.source.own_file(commit, name) for name in (COLLECTIONS, ADVISORIES))
         return read_own_files(*files)
+
+    def _own_file(self, name: str) -> bytes | None:
+        return self.source.own_file(self.commit, name)
 
     def site(self) -> Site:
         """What emitters know of the registry, but for its collections."""

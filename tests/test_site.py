@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from history import Registry, Repo, make_repo, skill
 
+from registry_builder.core.errors import Unfit
+from registry_builder.core.key import digest
+
 CONTENT = Path(__file__).resolve().parent.parent / "content"
 BASE = "https://skills.test/"
 
@@ -118,3 +121,50 @@ def test_diff_shows_what_a_commit_changed(tmp_path: Path) -> None:
         registry.build(repo.path)
     page = registry.store.get("skills/aa/changes.html").decode()
     assert '<span class="del">-One.</span>\n<span class="ins">+Two.</span>' in page
+
+
+LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+THEME = '[site]\naccent = "#AA3300"\nlogo = "logo.svg"\nfooter = "Ours </p><script>"\n'
+
+
+def test_theme_is_files_of_its_own_that_every_page_names(tmp_path: Path) -> None:
+    repo, registry = make_repo(tmp_path), Registry()
+    repo.commit({"skills/aa/SKILL.md": skill("aa"), "registry.toml": THEME, "logo.svg": LOGO})
+    registry.build(repo.path)
+    style = f"static/{digest(b':root { --accent: #aa3300; }' + bytes([10]))}.css"
+    logo = f"static/{digest(LOGO)}.svg"
+    assert {style, logo} <= registry.pins().keys()
+    for key in (key for key in registry.pins() if key.endswith(".html")):
+        body = registry.store.get(key).decode()
+        assert [name in body for name in (style, logo)] == [True, True], key
+        assert "Ours &lt;/p&gt;&lt;script&gt;" in body
+    assert broken_links(registry) == []
+
+
+def test_new_colour_makes_pages_anew_and_mints_nothing(tmp_path: Path) -> None:
+    repo, registry = make_repo(tmp_path), Registry()
+    repo.commit({"skills/aa/SKILL.md": skill("aa")})
+    registry.build(repo.path)
+    repo.commit({"registry.toml": THEME, "logo.svg": LOGO})
+    release = registry.build(repo.path)
+    assert release is not None
+    assert (list(release.changed), release.minted) == (["aa"], ())
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('accent = "red"', "bad-accent"),
+        ('accent = "#fff"', "bad-accent"),
+        ('accent = "#112233; } * { display: none"', "bad-accent"),
+        ('logo = "logo.html"', "bad-logo"),
+        ('logo = "../logo.svg"', "bad-logo"),
+        ('logo = "none.svg"', "no-logo"),
+    ],
+)
+def test_theme_is_refused(tmp_path: Path, line: str, code: str) -> None:
+    repo = make_repo(tmp_path)
+    repo.commit({"skills/aa/SKILL.md": skill("aa"), "registry.toml": f"[site]\n{line}\n"})
+    with pytest.raises(Unfit) as refusal:
+        Registry().build(repo.path)
+    assert refusal.value.code == code
