@@ -20,7 +20,7 @@ from registry_builder.emit.base import Site
 from registry_builder.history import Past
 from registry_builder.own_files import ADVISORIES, COLLECTIONS, OwnFiles, read_own_files
 from registry_builder.press import BUNDLE
-from registry_builder.previous import Previous
+from registry_builder.previous import Holes, Previous
 from registry_builder.release import Assembly, Release
 from registry_builder.settings import Settings
 from registry_builder.source import Commit, Listing, Source
@@ -67,6 +67,7 @@ class Build:
         work = Workshop(
             self.source, self.settings, self.site(), base, self.spool, self.tick, self.previous.revoked
         )
+        work.heals = self.previous.holes != Holes()
         current = self.source.listings(self.commit, self.settings.roots)
         if not current:
             self._refuse_empty()
@@ -77,7 +78,7 @@ class Build:
         if self.before:
             self.before(work)
         forced = self.previous.to_finish()
-        past = Past(self.previous.history(), bool(self.previous.begun), self.previous.reader)
+        past = Past(self.previous.history(), self.previous.rewrite, self.previous.reader)
         assembly = Assembly(work, own, self.memos(own), forced, self.templates.static, past)
         stale = assembly.stale()
         for name in stale:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
@@ -104,6 +105,16 @@ class View:
         pins = all_pins((self.bin(label) for label in self.root.bins), self.span)
         return pins | dict(self.history.keys) if self.history else pins
 
+    def nodes(self) -> Iterator[str]:
+        """The digest of every node of this tree, the root's included."""
+        if self.root_sha256:
+            yield self.root_sha256
+        yield from self.root.summaries.values()
+        for label, sha256 in self.root.bins.items():
+            yield sha256
+            yield from (pins.document for pins in self.bin(label).names.values())
+        yield from (node for node in (self.root.span, self.root.history) if isinstance(node, str))
+
     def changed_since(self, older: View) -> Iterator[str]:
         """The names whose pins differ from those in `older`."""
         for label in sorted({*self.root.bins, *older.root.bins}):
@@ -157,6 +168,14 @@ def read_revoked(reader: Reader) -> Revoked:
         return Revoked()
 
 
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What a listing showed to be missing: of which names, and whether of what spans them."""
+
+    names: frozenset[str] = frozenset()
+    across: bool = False
+
+
 class Previous:
     """What a bucket holds before a build: its pointer, the view to build on, and what to finish.
 
@@ -168,6 +187,7 @@ class Previous:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
+        self.holes = Holes()
         self.pointer = read_pointer(reader)
         self.revoked = read_revoked(reader)
         self.view = View(reader, self.pointer.readable_root if self.pointer else None)
@@ -238,5 +258,10 @@ class Previous:
             return False
 
     def to_finish(self) -> frozenset[str]:
-        """The names that an unfinished generation may have written in part."""
-        return frozenset(name for begun in self.begun for name in begun.changed_since(self.view))
+        """The names that an unfinished generation may have written in part, and those with holes."""
+        return self.holes.names.union(*(begun.changed_since(self.view) for begun in self.begun))
+
+    @property
+    def rewrite(self) -> bool:
+        """Whether what spans names has to be made and looked at anew."""
+        return bool(self.begun) or self.holes.across

@@ -89,7 +89,7 @@ def plan(release: Release, previous: Previous) -> Plan:
             late = gone and classify(change.key) is KeyClass.INDEX
             changes.append((late, write_rank(change.key), change))
     spans = [view.span.keys for view in previous.views if view.span]
-    across = _changes(release.span.keys, spans, whole=bool(previous.begun))
+    across = _changes(release.span.keys, spans, whole=previous.rewrite)
     pasts = [view.history.keys for view in previous.views if view.history]
     told = _changes(release.telling.made, pasts, whole=True)
     changes += [(False, write_rank(change.key), change) for change in (*across, *told)]
@@ -107,7 +107,11 @@ def _changes(new: Pins, known: list[Pins], *, whole: bool) -> Iterable[Change]:
 
 @dataclass(slots=True)
 class Publisher:
-    """One publisher of one release. `now` gives the time of the record and of leases, `who` names us."""
+    """One publisher of one release. `now` gives the time of the record and of leases, `who` names us.
+
+    With `reconcile`, a mutable key that somebody else wrote is written over and reported, not refused.
+    The generation is higher than `after` in any case.
+    """
 
     store: Store
     spool: Spool
@@ -116,6 +120,8 @@ class Publisher:
     who: str
     now: Callable[[], datetime]
     tick: Callable[[str], None] = lambda _: None
+    reconcile: bool = False
+    after: int = 0
     _tag: str = ""
 
     def apply(self, release: Release, plan: Plan) -> Published:
@@ -135,7 +141,7 @@ class Publisher:
             self._refuse_living(before)
         begun = [view.root_sha256 for view in self.previous.begun]
         pointer = Pointer(
-            generation=before.generation + 1 if before else 1,
+            generation=max(before.generation if before else 0, self.after) + 1,
             state="open",
             commit=release.commit.id,
             root=release.root,
@@ -204,9 +210,9 @@ class Publisher:
             return None
         foreign = there is not None and there not in change.allowed
         if foreign and classify(change.key) not in _ALWAYS_OURS:
-            if there not in self.previous.once_pinned(change.key):
+            if not self.reconcile and there not in self.previous.once_pinned(change.key):
                 _refuse_foreign(change.key)
-            foreign = False
+            foreign = self.reconcile
         self.store.put(change.key, self.spool.get(change.key), expect=tag.value if tag else "")
         return change.key if foreign else None
 

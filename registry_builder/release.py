@@ -14,7 +14,7 @@ from registry_builder.budget import Enforcer
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
 from registry_builder.core.key import KeyClass, classify, digest, node_key
-from registry_builder.core.ledger import QUARANTINED, REMOVED, Document, Row, encode
+from registry_builder.core.ledger import LOST, QUARANTINED, REMOVED, Document, Row, encode
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Collection, Page, Site, Summary, summarise
 from registry_builder.emit.base import Source as Made
@@ -207,7 +207,7 @@ class Assembly:
         found = {key: item for key, item in before.keys.items() if classify(key) in _KEPT} if before else {}
         found |= self.work.objects.get(name, {})
         for row in document.versions:
-            if row.state == QUARANTINED:
+            if row.state == QUARANTINED or row.withdrawn == LOST:
                 for key in object_keys(tuple(EMITTERS), name, row):
                     found.pop(key, None)
                 continue

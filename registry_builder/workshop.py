@@ -8,9 +8,9 @@ from functools import partial
 
 from msgspec import UNSET
 
-from registry_builder.core.artifact import OWN
+from registry_builder.core.artifact import OWN, pack
 from registry_builder.core.artifact import read as read_zip
-from registry_builder.core.errors import Foreign, Missing, Unfit
+from registry_builder.core.errors import Foreign, Missing, Refusal, Unfit
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File
 from registry_builder.core.key import digest, download_key
@@ -32,7 +32,10 @@ OnPressed = Callable[[Checked, Document], None]
 
 @dataclass(slots=True)
 class Workshop:
-    """`documents` holds what this build touched; the rest of the ledger is read from `base`."""
+    """`documents` holds what this build touched; the rest of the ledger is read from `base`.
+
+    With `heals`, an artifact that the bucket lost is made again from Git.
+    """
 
     source: Source
     settings: Settings
@@ -49,6 +52,7 @@ class Workshop:
     removed: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     collections: tuple[Collection, ...] = ()
+    heals: bool = False
     _names: tuple[frozenset[str], tuple[Finding, ...]] = (frozenset(), ())
 
     def document(self, name: str) -> Document | None:
@@ -56,18 +60,33 @@ class Workshop:
         return self.documents.get(name) or self.base.document(name)
 
     def files(self, document: Document, row: Row) -> tuple[File, ...]:
-        """The files of `row`, from its artifact. Raises Missing, Foreign."""
+        """The files of `row`, from its artifact or, if that is lost, from Git. Raises Missing, Foreign."""
         key = download_key(document.name, row.sha256)
         if key in self.spool:
             return read_zip(self.spool.get(key), OWN)
         mend = "restore it from a back-up, or build into a new folder"
         try:
             body = self.base.reader.get(key)
-        except Missing as error:
-            raise Missing("no-artifact", "was published, and it is gone", place=key, mend=mend) from error
-        if digest(body) != row.sha256:
-            raise Foreign("bad-artifact", "holds other bytes than were published", place=key, mend=mend)
-        return read_zip(body, OWN)
+            if digest(body) == row.sha256:
+                return read_zip(body, OWN)
+            refusal: Refusal = Foreign(
+                "bad-artifact", "holds other bytes than were published", place=key, mend=mend
+            )
+        except Missing:
+            refusal = Missing("no-artifact", "was published, and it is gone", place=key, mend=mend)
+        files = self._in_git(document, row) if self.heals else None
+        if files is None:
+            raise refusal
+        return files
+
+    def _in_git(self, document: Document, row: Row) -> tuple[File, ...] | None:
+        """What Git has under the tree of `row`, if it still makes the same artifact."""
+        listing = Listing(document.name, document.type, row.path, row.tree)
+        try:
+            files = self.source.folder(listing).files
+        except Missing:
+            return None
+        return files if digest(pack(files)) == row.sha256 else None
 
     def alive(self, *types: str) -> set[str]:
         """The names that have no tombstone, of the types given (all when none is)."""

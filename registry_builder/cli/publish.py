@@ -29,6 +29,7 @@ from registry_builder.workshop import Workshop
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A reviewed `plan --json`; refuse to mint anything else.",
 )
+@click.option("--reconcile", is_flag=True, help="Compare with a full listing, and heal what is missing.")
 @click.option("--release-holds", is_flag=True, help="Mint again what a rollback holds back.")
 @click.option(
     "--purge", metavar="COMMAND", help="Gets the changed mutable keys as JSON lines on standard input."
@@ -47,6 +48,7 @@ def publish(
     emit: str | None,
     skip_invalid: bool,
     expect: Path | None,
+    reconcile: bool,
     release_holds: bool,
     purge: str | None,
     git_remote: str | None,
@@ -73,6 +75,7 @@ def publish(
             before=_release_holds if release_holds else None,
             expect=expect,
             purge=purge,
+            reconcile=reconcile,
         ).run()
 
 

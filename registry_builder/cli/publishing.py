@@ -99,6 +99,8 @@ class Job:
     tick: Callable[[str], None]
     before: Callable[[Workshop], None] | None = None
     jobs: int = field(default_factory=cores)
+    reconcile: bool = False
+    after: int = 0
 
     def release(self, spool: Spool) -> Release:
         """The release, its bodies in `spool`. Raises Refused with every finding."""
@@ -117,6 +119,7 @@ class Job:
         publisher = Publisher(
             store, spool, self.previous, self.settings, _who(), lambda: datetime.now(UTC), self.tick
         )
+        publisher.reconcile, publisher.after = self.reconcile, self.after
         return publisher.apply(release, changes)
 
 

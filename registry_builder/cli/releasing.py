@@ -18,9 +18,10 @@ from registry_builder.core.tree import Pointer
 from registry_builder.expectation import check_expected
 from registry_builder.git_remote import Remote, check_remote, push
 from registry_builder.jobs import cores
-from registry_builder.previous import Previous
+from registry_builder.previous import Holes, Previous
 from registry_builder.publish import Plan, Published, is_noop, plan
 from registry_builder.purge import purge
+from registry_builder.reconcile import find_holes
 from registry_builder.release import Release
 from registry_builder.settings import DEFAULT_BASE_URL, Settings
 from registry_builder.source import Commit, Source
@@ -44,6 +45,8 @@ class Run:
     before: Callable[[Previous], Callable[[Workshop], None]] | None = None
     expect: Path | None = None
     purge: str | None = None
+    reconcile: bool = False
+    after: int = 0
     pushed: str | None = None
     jobs: int = field(default_factory=cores)
 
@@ -54,7 +57,15 @@ class Run:
             check_remote(self.remote, self.settings.emitters)
         with self.store as store:
             previous = Previous(store)
-            if not self.before and is_noop(previous, self.commit.id, self.settings) and previous.pointer:
+            if self.reconcile:
+                previous.holes = find_holes(previous)
+            whole = previous.holes == Holes()
+            if (
+                not self.before
+                and whole
+                and is_noop(previous, self.commit.id, self.settings)
+                and previous.pointer
+            ):
                 self._push()
                 return self._say_noop(previous.pointer)
             try:
@@ -77,6 +88,8 @@ class Run:
             settings=self.settings,
             tick=progress.tick,
             before=self.before(previous) if self.before else None,
+            reconcile=self.reconcile,
+            after=self.after,
             jobs=self.jobs,
         )
         with Spool() as spool:

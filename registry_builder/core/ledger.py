@@ -16,6 +16,10 @@ ABSENT = "0" * 40
 """What `held` says when a rollback undid a deletion: the folder's absence is held back."""
 
 
+LOST = "lost with its bucket"
+"""What `withdrawn` says of a row whose bytes nobody has any more: its keys are not served."""
+
+
 class Derived(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A bundle made from an artifact: the profile it was made with, its digests, its size in bytes.
 

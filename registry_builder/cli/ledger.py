@@ -1,0 +1,82 @@
+"""`skillpress ledger`: the ledger out of a store for a back-up, and back into an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from registry_builder.cli.options import content_option, json_option, opened
+from registry_builder.cli.publishing import flags_of, release_options, store_option
+from registry_builder.cli.releasing import Run
+from registry_builder.core.errors import Missing, Trouble
+from registry_builder.ledger_file import Backup, Restore, exported, imported
+from registry_builder.previous import Previous
+from registry_builder.source import Source
+from registry_builder.store.target import open_store
+from registry_builder.workshop import Workshop
+
+
+@click.group()
+def ledger() -> None:
+    """Back up the ledger, which is what numbers depend on, and restore a lost bucket from it."""
+
+
+@ledger.command("export")
+@click.argument("store", metavar="STORE")
+def export(store: str) -> None:
+    """Print the ledger of STORE as JSON lines."""
+    previous = Previous(open_store(store))
+    pointer = previous.pointer
+    if pointer is None or previous.view.root_sha256 is None:
+        raise Missing("no-release", "holds no release", place=store, mend="skillpress publish --to STORE")
+    for line in exported(previous.view, pointer.generation, pointer.commit):
+        click.echo(line, nl=False)
+
+
+@ledger.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@content_option
+@store_option
+@release_options
+@json_option
+def import_(
+    file: Path,
+    content: Path,
+    target: str,
+    single_writer: bool,
+    base_url: str | None,
+    name: str | None,
+    preset: str | None,
+    emit: str | None,
+    skip_invalid: bool,
+    as_json: bool,
+) -> int:
+    """Fill an empty STORE from a back-up: the numbers from FILE, the bytes from Git.
+
+    A version whose tree Git no longer has stays in the ledger, yanked.
+    """
+    try:
+        backup = imported(file.read_bytes())
+    except OSError as error:
+        raise Trouble("unreadable", error.strerror or str(error), place=str(file)) from error
+    flags = flags_of(base_url, name, preset, emit, skip_invalid)
+    started = monotonic()
+    with opened(content, "HEAD", flags) as (source, commit, settings):
+        return Run(
+            source=source,
+            commit=commit,
+            settings=settings,
+            store=open_store(target, single_writer=single_writer),
+            target=target,
+            as_json=as_json,
+            started=started,
+            before=_restore(backup, source),
+            after=backup.generation,
+        ).run()
+
+
+def _restore(backup: Backup, source: Source) -> Callable[[Previous], Callable[[Workshop], None]]:
+    return lambda _: Restore(backup, source).apply

@@ -1,0 +1,122 @@
+"""The ledger as JSON lines, for back-ups: a head, then one document a line, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from registry_builder.core.artifact import OWN, pack
+from registry_builder.core.artifact import read as read_zip
+from registry_builder.core.errors import Missing, Unfit
+from registry_builder.core.folder import File
+from registry_builder.core.key import digest, download_key
+from registry_builder.core.ledger import LOST, YANKED, Document, Row, decode_document, encode
+from registry_builder.emit.base import Source as Made
+from registry_builder.emit.claude import MANIFEST
+from registry_builder.press import BUNDLE, objects_of, published_skill
+from registry_builder.previous import View
+from registry_builder.source import Listing, Source
+from registry_builder.workshop import Workshop
+
+SCHEMA = 1
+
+
+def exported(view: View, generation: int, commit: str) -> Iterator[bytes]:
+    """The lines of a back-up of `view`."""
+    head = {"schema": SCHEMA, "generation": generation, "commit": commit, "root": view.root_sha256}
+    yield json.dumps(head, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    for name in view.noted:
+        document = view.document(name)
+        if document is None:
+            continue
+        yield encode(document)
+        for row in document.versions if document.type == BUNDLE else ():
+            (manifest,) = read_zip(view.reader.get(download_key(name, row.sha256)), OWN)
+            yield encode(Manifest(bundle=name, version=row.version, manifest=manifest.data.decode()))
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The one file of a bundle's version, which Git has under no tree."""
+
+    bundle: str
+    version: int
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a back-up holds: the generation it was made at, the documents, the bundles' files."""
+
+    generation: int
+    documents: Mapping[str, Document]
+    manifests: Mapping[tuple[str, int], bytes]
+
+
+def imported(body: bytes) -> Backup:
+    """A back-up as it was exported. Raises Unfit with the line that is not in its form."""
+    lines = body.splitlines()
+    found: dict[str, Document] = {}
+    manifests: dict[tuple[str, int], bytes] = {}
+    try:
+        head = json.loads(lines[0])
+        generation = {SCHEMA: int(head["generation"])}[head["schema"]]
+    except (IndexError, ValueError, KeyError, TypeError) as error:
+        raise Unfit(
+            "bad-ledger", f"no ledger: {error}", place="line 1", mend="skillpress ledger export"
+        ) from error
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            if line.startswith(b'{"bundle":'):
+                item = msgspec.json.decode(line, type=Manifest)
+                manifests[item.bundle, item.version] = item.manifest.encode()
+                continue
+            document = decode_document(line)
+        except msgspec.MsgspecError as error:
+            raise Unfit("bad-ledger", f"no document: {error}", place=f"line {number}") from error
+        if document.name in found:
+            raise Unfit("bad-ledger", f"{document.name} stands there twice", place=f"line {number}")
+        found[document.name] = document
+    return Backup(generation, found, manifests)
+
+
+class Restore:
+    """Fills the ledger of an empty bucket from a back-up, and its objects from Git, with the old numbers."""
+
+    def __init__(self, backup: Backup, source: Source) -> None:
+        self.backup = backup
+        self.source = source
+
+    def apply(self, work: Workshop) -> None:
+        """Change the ledger of `work` before a commit is built on it. Raises Unfit when it is not empty."""
+        if work.base.noted:
+            raise Unfit("not-empty", "the bucket has a ledger", mend="import into an empty store")
+        for seeded in (work.documents, work.objects, work.minted, work.notes, work.removed, work.refused):
+            seeded.clear()
+        for name, document in self.backup.documents.items():
+            rows = tuple(self._restored(work, document, row) for row in document.versions)
+            work.documents[name] = msgspec.structs.replace(document, versions=rows)
+
+    def _restored(self, work: Workshop, document: Document, row: Row) -> Row:
+        """`row` with its objects spooled; withdrawn when nobody has its bytes any more."""
+        files = self._files(document, row)
+        if not files or digest(pack(files)) != row.sha256:
+            work.notes.append(f"{document.name}@{row.version} is lost: Git no longer has its tree")
+            return msgspec.structs.replace(row, withdrawn=LOST, state=YANKED)
+        skill = published_skill(document, files)
+        if skill is not None:
+            made = objects_of(Made(skill, row.version, files), work.settings, work.site)
+            for key, body in made.objects:
+                work.objects.setdefault(document.name, {})[key] = work.spool.add(key, body)
+        return row
+
+    def _files(self, document: Document, row: Row) -> tuple[File, ...]:
+        if document.type == BUNDLE:
+            manifest = self.backup.manifests.get((document.name, row.version))
+            return (File(MANIFEST, manifest),) if manifest else ()
+        try:
+            return self.source.folder(Listing(document.name, document.type, row.path, row.tree)).files
+        except Missing:
+            return ()

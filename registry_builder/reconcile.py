@@ -1,0 +1,72 @@
+"""Compares a bucket with a full listing: which names have holes, and which keys nothing reaches any more.
+
+Source: DESIGN.md section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from registry_builder.core.errors import Missing
+from registry_builder.core.key import node_key
+from registry_builder.core.revoked import REVOKED_KEY
+from registry_builder.core.tree import Pin
+from registry_builder.previous import POINTER_KEY, Holes, Previous, View
+from registry_builder.rollback import records
+from registry_builder.store.base import Listed, Reader
+
+_OURS_ALWAYS = (POINTER_KEY, REVOKED_KEY)
+
+
+def find_holes(previous: Previous) -> Holes:
+    """What the release pins and a listing lacks, or has in another size."""
+    there = {item.key: item.size for item in previous.reader.list()}
+    view = previous.base
+    names = {
+        name
+        for label in view.root.bins
+        for name, pins in view.bin(label).names.items()
+        if _lacks(there, pins.keys)
+    }
+    across = bool(view.span and _lacks(there, view.span.keys))
+    across = across or bool(view.history and _lacks(there, view.history.keys))
+    return Holes(frozenset(names), across)
+
+
+def _lacks(there: Mapping[str, int], pins: Mapping[str, Pin]) -> bool:
+    return any(there.get(key) != item.size for key, item in pins.items())
+
+
+def unreached(previous: Previous, keep: int) -> Iterator[Listed]:
+    """The keys that neither the last `keep` generations nor the chain of records reach."""
+    reached = set(_reached(previous, keep))
+    for item in previous.reader.list():
+        if item.key not in reached and not item.key.startswith("tuf/"):
+            yield item
+
+
+def _reached(previous: Previous, keep: int) -> Iterator[str]:
+    yield from _OURS_ALWAYS
+    pointer = previous.pointer
+    newest = pointer.record if pointer else None
+    for view in previous.views:
+        yield from _keys(previous.reader, view)
+    chain = list(records(previous.reader, newest))
+    for record in islice(chain, keep):
+        try:
+            yield from _keys(previous.reader, View(previous.reader, record.root))
+        except Missing:
+            continue
+    if newest:
+        yield node_key(newest)
+    for record in chain:
+        if record.previous:
+            yield node_key(record.previous)
+
+
+def _keys(reader: Reader, view: View) -> Iterator[str]:
+    yield from view.every_pin()
+    if view.history:
+        yield from view.history.keys
+    yield from (node_key(sha256) for sha256 in view.nodes())
