@@ -71,8 +71,11 @@ class Team:
         work.source.objects.leave_to_parent()
         work.tick = _quietly
         tried = one_by_one([listing for part in parts for listing in part])
-        for part in parts:
-            yield msgspec.msgpack.encode([self._outcome(advance, *next(tried)) for _ in part])
+        try:
+            for part in parts:
+                yield msgspec.msgpack.encode([self._outcome(advance, *next(tried)) for _ in part])
+        finally:
+            work.source.objects.close()
 
     def _outcome(
         self, advance: Advance, listing: Listing, problems: Sequence[Finding], press: Press
