@@ -24,6 +24,7 @@ class Spool:
         self._own = 0
         self._end = 0
         self._places: dict[str, Place] = {}
+        self._inherited: dict[str, Place] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +37,7 @@ class Spool:
                 file.close()
 
     def __contains__(self, key: str) -> bool:
-        return key in self._places
+        return key in self._places or key in self._inherited
 
     def __iter__(self) -> Iterator[str]:
         """The keys, in the order in which they were first added."""
@@ -54,7 +55,7 @@ class Spool:
 
     def get(self, key: str) -> bytes:
         """The body of `key`, which must have been added. Threads may call it at once."""
-        number, start, size = self._places[key]
+        number, start, size = self._places.get(key) or self._inherited[key]
         try:
             return _read(self._files[number], size, start)
         except OSError as error:
@@ -66,11 +67,12 @@ class Spool:
 
     def divert(self, number: int) -> None:
         """In a fork: what is added from now on goes to the shared file `number`, which no other writes."""
+        self._inherited, self._places = self._places, {}
         self._own = len(self._files) - 1 - number
         self._end = os.fstat(self._files[self._own].fileno()).st_size
 
     def drain(self) -> dict[str, Place]:
-        """Where each key is, for `adopt` of the spool that was forked; they are forgotten here."""
+        """Where each new key is, for `adopt` of the spool that was forked; they are forgotten here."""
         places, self._places = self._places, {}
         return places
 
