@@ -21,6 +21,7 @@ COMMANDS = {
     "completion": "registry_builder.cli.completion:completion",
     "history": "registry_builder.cli.history:history",
     "init": "registry_builder.cli.init:init",
+    "keys": "registry_builder.cli.keys:keys",
     "ledger": "registry_builder.cli.ledger:ledger",
     "new": "registry_builder.cli.new:new",
     "pack": "registry_builder.cli.pack:pack",
@@ -31,6 +32,7 @@ COMMANDS = {
     "rollback": "registry_builder.cli.rollback:rollback",
     "serve": "dynamic_api.cli:serve",
     "show": "registry_builder.cli.look:show",
+    "sign": "registry_builder.cli.sign:sign",
     "versions": "registry_builder.cli.look:versions",
 }
 INTERRUPTED = 130

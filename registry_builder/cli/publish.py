@@ -12,6 +12,7 @@ import click
 from registry_builder.cli.options import content_option, json_option, opened
 from registry_builder.cli.publishing import flags_of, git_options, release_options, remote_of, store_option
 from registry_builder.cli.releasing import Run
+from registry_builder.cli.sign import signing, signing_options
 from registry_builder.previous import Previous
 from registry_builder.rollback import release_holds as let_go
 from registry_builder.store.target import open_store
@@ -35,6 +36,8 @@ from registry_builder.workshop import Workshop
     "--purge", metavar="COMMAND", help="Gets the changed mutable keys as JSON lines on standard input."
 )
 @git_options
+@click.option("--sign", "signed", is_flag=True, help="Sign what was published; needs --keys.")
+@signing_options(required=False)
 @json_option
 def publish(
     content: Path,
@@ -53,6 +56,10 @@ def publish(
     purge: str | None,
     git_remote: str | None,
     git_branch: str,
+    signed: bool,
+    keys: Path | None,
+    key: tuple[Path, ...],
+    key_env: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Compile a commit and write what changed onto STORE: a folder or s3://bucket/prefix.
@@ -62,6 +69,7 @@ def publish(
     """
     flags = replace(flags_of(base_url, name, preset, emit, skip_invalid), allow_empty=allow_empty)
     started = monotonic()
+    sign = signing(keys, key, key_env) if signed else None
     with opened(content, rev, flags) as (source, commit, settings):
         return Run(
             source=source,
@@ -75,6 +83,7 @@ def publish(
             before=_release_holds if release_holds else None,
             expect=expect,
             purge=purge,
+            sign=sign,
             reconcile=reconcile,
         ).run()
 

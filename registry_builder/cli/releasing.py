@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,7 @@ from registry_builder.build import Refused
 from registry_builder.cli import findings as shown
 from registry_builder.cli.options import Progress, echo_json, finding_row
 from registry_builder.cli.publishing import Job
+from registry_builder.cli.sign import say_signed, signed_row
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
 from registry_builder.expectation import check_expected
@@ -28,6 +30,9 @@ from registry_builder.source import Commit, Source
 from registry_builder.spool import Spool
 from registry_builder.store.base import Store
 from registry_builder.workshop import Workshop
+
+if TYPE_CHECKING:
+    from registry_builder.trust.sign import Signed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +52,8 @@ class Run:
     purge: str | None = None
     reconcile: bool = False
     after: int = 0
+    sign: Callable[[Store], Signed] | None = None
+    signed: Signed | None = None
     pushed: str | None = None
     jobs: int = field(default_factory=cores)
 
@@ -66,6 +73,7 @@ class Run:
                 and is_noop(previous, self.commit.id, self.settings)
                 and previous.pointer
             ):
+                self._sign()
                 self._push()
                 return self._say_noop(previous.pointer)
             try:
@@ -75,6 +83,7 @@ class Run:
                 return self._say_refused(error)
             finally:
                 progress.end()
+            self._sign()
             self._push()
         if self.purge:
             purge(self.purge, changes, self.settings.base_url)
@@ -98,6 +107,11 @@ class Run:
                 check_expected(self.expect, release)
             changes = plan(release, previous)
             return release, changes, job.apply(self.store, spool, release, changes)
+
+    def _sign(self) -> None:
+        self.signed = self.sign(self.store) if self.sign else None
+        if self.signed and not self.as_json:
+            say_signed(self.signed)
 
     def _push(self) -> None:
         if self.remote:
@@ -176,6 +190,7 @@ class Run:
             "minted": minted,
             "objects": objects,
             "skipped": [],
+            **({"signed": signed_row(self.signed)} if self.signed else {}),
             **({"pushed": self.pushed} if self.pushed else {}),
             "seconds": round(monotonic() - self.started, 3),
         }
