@@ -220,6 +220,12 @@ class Source:
         """Whether one of `paths`, from the top of the repository, is a folder at `commit`."""
         return any(self._children(commit.tree, path) for path in paths)
 
+    def trees_at(self, places: Iterable[tuple[str, str]]) -> list[str | None]:
+        """The tree of the folder at each (commit, path), None where there is none; no path spans lines."""
+        asked = "".join(f"{commit}^{{commit}}:{path}\n" for commit, path in places)
+        out = self._git("cat-file", "--batch-check", stdin=asked.encode(errors="surrogateescape"))
+        return [tree.decode() or None for tree in re.findall(rb"(?:(\w+) tree \d+|.*)\n", out)]
+
     def descends(self, commit: Commit, older: str) -> bool:
         """Whether `older` is known here and among the ancestors of `commit`."""
         command = ["git", "--git-dir", str(self.repository.git_dir), "merge-base", "--is-ancestor"]
