@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +17,8 @@ from history import Registry, Repo, make_repo, skill
 from registry_builder.core.errors import Unfit
 from registry_builder.core.key import digest
 
-CONTENT = Path(__file__).resolve().parent.parent / "content"
+ROOT = Path(__file__).resolve().parent.parent
+CONTENT = ROOT / "content"
 BASE = "https://skills.test/"
 
 
@@ -168,3 +172,15 @@ def test_theme_is_refused(tmp_path: Path, line: str, code: str) -> None:
     with pytest.raises(Unfit) as refusal:
         Registry().build(repo.path)
     assert refusal.value.code == code
+
+
+def test_renderers_are_loaded_only_when_a_page_is_made() -> None:
+    code = "import sys; import registry_builder.emit.html; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"comrak", "nh3", "pygments"} & set(run.stdout.split()) == set()
+
+
+def test_only_the_pages_use_the_renderers() -> None:
+    code = {path: path.read_text("utf-8") for path in (ROOT / "registry_builder").rglob("*.py")}
+    uses = re.compile(r"import (comrak|nh3|pygments)|from pygments")
+    assert {path.parent.name for path, text in code.items() if uses.search(text)} == {"html"}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
-from samples import document, page, row, skill, summary
+from samples import derived_npm, document, page, row, skill, summary
 from test_html import PAGES, PLACE, parse, problems
 
 from registry_builder.core.folder import File
@@ -20,6 +20,7 @@ from registry_builder.emit import html
 from registry_builder.emit.base import Source, Summary
 from registry_builder.emit.html import feeds
 from registry_builder.emit.html.changes import PAIRS, pairs_of
+from registry_builder.emit.html.commands import of_registry, of_skill
 from registry_builder.emit.html.facts import abilities, tokens
 from registry_builder.emit.html.lists import PER_PAGE
 from registry_builder.emit.html.source_view import line_anchor, resolve, resolver, shown_files
@@ -339,3 +340,40 @@ def test_page_shows_the_findings_of_check() -> None:
     counts = [{}, {"warning": 2, "info": 0}]
     found = [made(document("aa", row(1, findings=each)), [])["skills/aa/index.html"] for each in counts]
     assert ["no findings" in found[0], "2 × warning" in found[1]] == [True, True]
+
+
+EVERY = ("claude", "npm", "well_known", "sx", "discovery_v01", "clawhub", "git")
+
+
+@pytest.mark.parametrize(
+    ("base", "emitters", "clients"),
+    [
+        (
+            "https://h.example",
+            EVERY,
+            ["Claude Code", "skills", "Codex", "Copilot", "OpenCode", "clawhub", "npm", "sx: docs", "curl"],
+        ),
+        (
+            "http://h.example",
+            EVERY,
+            ["Claude Code", "skills", "Codex", "OpenCode", "clawhub", "npm", "sx: docs", "curl"],
+        ),
+        ("https://h.example", ("claude",), ["Claude Code", "curl"]),
+        ("http://h.example", ("claude",), ["curl"]),
+        ("https://h.example", (), ["curl"]),
+    ],
+)
+def test_only_formats_that_are_made_are_offered(
+    base: str, emitters: tuple[str, ...], clients: Sequence[str]
+) -> None:
+    subject = document("aa", row(1, derived={"npm": derived_npm("n"), "sx": derived_npm("s")}))
+    site = replace(PLACE, base_url=base, emitters=emitters)
+    assert [command.title for command in of_skill(subject, subject.versions[0], site)] == clients
+
+
+def test_over_plain_http_claude_is_given_the_packages() -> None:
+    site = replace(PLACE, base_url="http://h.example")
+    assert next(of_registry(site)).text == (
+        "export NPM_CONFIG_REGISTRY=http://h.example/npm/\n"
+        "claude plugin marketplace add http://h.example/marketplace-npm.json"
+    )

@@ -32,7 +32,7 @@ def of_skill(document: Document, row: Row, site: Site) -> Iterator[Command]:
     name, kind, on = document.name, document.type, site.emitters
     npm = "npm" in on and "npm" in row.derived
     if kind in _CLAUDE:
-        yield from _claude(name, site, npm=npm)
+        yield from _market(site, npm=npm, then=f"\nclaude plugin install {name}@{site.name}")
     if kind == "skill" and "well_known" in on:
         yield Command("skills", f"npx skills add {quote(site.url(f's/{name}'))}")
     if kind in _CODEX and "git" in on:
@@ -68,8 +68,7 @@ def of_collection(
 
 def of_registry(site: Site) -> Iterator[Command]:
     """Every way to let a client know the whole registry."""
-    if "claude" in site.emitters and _secure(site):
-        yield Command("Claude Code", f"claude plugin marketplace add {quote(site.url('marketplace.json'))}")
+    yield from _market(site, npm="npm" in site.emitters)
     if "well_known" in site.emitters:
         yield Command("skills", f"npx skills add {quote(site.base_url)}")
     if "git" in site.emitters:
@@ -84,14 +83,15 @@ def _secure(site: Site) -> bool:
     return site.base_url.startswith("https:")
 
 
-def _claude(name: str, site: Site, *, npm: bool) -> Iterator[Command]:
+def _market(site: Site, *, npm: bool, then: str = "") -> Iterator[Command]:
+    """Claude Code gets to know the catalogue of archives, or over plain http the one of npm packages."""
     if "claude" in site.emitters and _secure(site):
         add = f"claude plugin marketplace add {quote(site.url('marketplace.json'))}"
-        yield Command("Claude Code", f"{add}\nclaude plugin install {name}@{site.name}")
+        yield Command("Claude Code", add + then)
     elif npm:
-        add = f"claude plugin marketplace add {quote(site.url('marketplace-npm.json'))}"
         export = f"export NPM_CONFIG_REGISTRY={quote(site.url('npm/'))}"
-        yield Command("Claude Code", f"{export}\n{add}\nclaude plugin install {name}@{site.name}")
+        add = f"claude plugin marketplace add {quote(site.url('marketplace-npm.json'))}"
+        yield Command("Claude Code", f"{export}\n{add}{then}")
 
 
 def _files(name: str, site: Site) -> Iterator[Command]:
