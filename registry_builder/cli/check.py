@@ -20,6 +20,7 @@ from registry_builder.cli.options import (
     opened,
     preset_option,
     settings_at,
+    settings_rev_option,
 )
 from registry_builder.core.compatibility import offered, verdicts
 from registry_builder.core.errors import Missing, Misuse, Trouble
@@ -44,6 +45,7 @@ class Checkup:
 @content_option
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--rev", help="The commit to check; HEAD when neither this nor --worktree is given.")
+@settings_rev_option
 @click.option("--worktree", is_flag=True, help="Check the files on disk instead of a commit.")
 @preset_option
 @json_option
@@ -57,6 +59,7 @@ def check(
     content: Path,
     names: tuple[str, ...],
     rev: str | None,
+    settings_rev: str | None,
     worktree: bool,
     preset: str | None,
     as_json: bool,
@@ -68,13 +71,16 @@ def check(
     """Check assets (all, or those named) against the rules in docs/rules.md."""
     if rev is not None and (worktree or fix):
         raise Misuse("rev-or-worktree", "--rev cannot go with --worktree or --fix", mend="choose one")
+    if settings_rev is not None and (worktree or fix):
+        mend = "give --rev as well, or leave it out"
+        raise Misuse("settings-rev", "--settings-rev cannot go with --worktree or --fix", mend=mend)
     if clients and form == "github":
         raise Misuse("clients-or-github", "annotations have no place for --clients", mend="choose one")
     flags = Flags(preset=preset)
     if worktree or fix:
         checkup = _on_disk(content, names, flags, fix=fix)
     else:
-        checkup = _in_commit(content, names, flags, rev or "HEAD")
+        checkup = _in_commit(content, names, flags, rev or "HEAD", settings_rev)
     if as_json:
         _print(checkup, clients=clients)
     else:
@@ -83,9 +89,11 @@ def check(
     return 1 if "error" in levels or (strict and levels) else 0
 
 
-def _in_commit(content: Path, names: Sequence[str], flags: Flags, rev: str) -> Checkup:
+def _in_commit(
+    content: Path, names: Sequence[str], flags: Flags, rev: str, settings_rev: str | None
+) -> Checkup:
     progress = Progress()
-    with opened(content, rev, flags) as (source, commit, settings):
+    with opened(content, rev, flags, settings_rev) as (source, commit, settings):
         listings = source.listings(commit, settings.roots)
         between = _between(
             settings,

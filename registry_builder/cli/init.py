@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import tomlkit
 
-from registry_builder.core.errors import Foreign, Trouble
+from registry_builder.cli.workflows import UNKNOWN, is_action, known_action, workflows
+from registry_builder.core.errors import Foreign, Misuse, Trouble
 from registry_builder.settings import slugify
 
 _COLLECTIONS = """\
@@ -36,34 +37,59 @@ _IGNORED = "/dist/\n.DS_Store\n__pycache__/\n"
 
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path), metavar="[DIR]")
-def init(folder: Path) -> None:
-    """Make DIR (default: here) a content repository: Git, settings, a place for skills.
+@click.option("--no-workflows", is_flag=True, help="Write no GitHub workflows.")
+@click.option(
+    "--action",
+    metavar="OWNER/REPO@COMMIT",
+    help="Where the workflows take Skillpress from; told by itself when it was installed from there.",
+)
+def init(folder: Path, no_workflows: bool, action: str | None) -> None:
+    """Make DIR (default: here) a content repository: Git, settings, a place for skills, workflows.
 
     Files that are there already are left as they are.
     """
-    import git
-
+    if action is not None and not is_action(action):
+        mend = "give the repository and the 40 digits of a commit: acme/skillpress@<commit>"
+        raise Misuse("bad-action", f"{action!r} is no action", place="--action", mend=mend)
     if folder.exists() and not folder.is_dir():
         raise Foreign("not-ours", "is not a folder", place=str(folder), mend="choose another place")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            git.Repo(folder, search_parent_directories=True)
-        except git.InvalidGitRepositoryError:
-            git.Repo.init(folder, initial_branch="main")
-        made = [name for name, text in _files(folder.resolve().name) if _write(folder / name, text)]
-    except git.GitCommandError as error:
-        said = error.stderr.strip().removeprefix("stderr: ") or "git init failed"
-        raise Trouble("git-failed", said, place=str(folder), mend="see what Git says") from error
+        top, branch = _repository(folder)
+        texts = [(folder / name, text) for name, text in _files(folder.resolve().name)]
+        if not no_workflows:
+            ours = action or known_action() or UNKNOWN
+            texts += [(top / name, text) for name, text in workflows(ours, branch)]
+        made = [place for place, text in texts if _write(place, text)]
     except OSError as error:
         raise Trouble("unwritable", error.strerror or str(error), place=str(folder)) from error
-    for name in made:
-        click.echo(f"wrote {folder / name}")
+    for place in made:
+        click.echo(f"wrote {place}")
+    if any(UNKNOWN.partition("@")[2] in place.read_text("utf-8") for place in made):
+        click.echo("the workflows need an address: put your copy of Skillpress for OWNER, and its commit")
     where = "" if folder == Path() else f"cd {folder}\n  "
     click.echo(
         f"next:\n  {where}skillpress new my-skill\n  git add -A && git commit -m 'Add my-skill'\n"
         "  skillpress build --to dist\n  skillpress serve dist"
     )
+
+
+def _repository(folder: Path) -> tuple[Path, str]:
+    """The top of the repository around `folder`, made when there is none, and its branch."""
+    import git
+
+    try:
+        repository = git.Repo(folder, search_parent_directories=True)
+    except git.InvalidGitRepositoryError:
+        try:
+            repository = git.Repo.init(folder, initial_branch="main")
+        except git.GitError as error:
+            raise Trouble("no-repository", str(error), place=str(folder)) from error
+    with repository:
+        top = Path(repository.working_tree_dir or folder)
+        inside = folder if top.resolve() == folder.resolve() else top
+        detached = repository.head.is_detached
+        return inside, "main" if detached else repository.active_branch.name
 
 
 def _files(folder_name: str) -> list[tuple[str, str]]:
@@ -95,7 +121,8 @@ def _registry(folder_name: str) -> str:
 
 
 def _write(place: Path, text: str) -> bool:
-    if place.exists():
+    if place.exists() or place.is_symlink():
         return False
+    place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(text, "utf-8")
     return True

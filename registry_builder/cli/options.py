@@ -45,15 +45,29 @@ def preset_option(function: F) -> F:
     return click.option("--preset", type=presets, help="Which rules hold; overrides registry.toml.")(function)
 
 
+def settings_rev_option(function: F) -> F:
+    """`--settings-rev REV`: the rules of one commit for the content of another."""
+    return click.option(
+        "--settings-rev",
+        metavar="REV",
+        help="Take registry.toml from this commit: a change is judged by the rules that it cannot change.",
+    )(function)
+
+
 @contextmanager
-def opened(content: Path, rev: str, flags: Flags) -> Iterator[tuple[Source, Commit, Settings]]:
-    """The repository, the commit at `rev` and the settings that it has there."""
+def opened(
+    content: Path, rev: str, flags: Flags, settings_rev: str | None = None
+) -> Iterator[tuple[Source, Commit, Settings]]:
+    """The repository, the commit at `rev` and the settings there, or at `settings_rev`."""
     from registry_builder.settings import ROOTS
 
     with open_source(content) as source:
         commit = source.commit(rev)
+        ruling = source.commit(settings_rev) if settings_rev is not None else commit
+        source.locate(ruling, ROOTS)
+        settings = settings_at(source.own_file(ruling, "registry.toml"), source, flags)
         source.locate(commit, ROOTS)
-        yield source, commit, settings_at(source.own_file(commit, "registry.toml"), source, flags)
+        yield source, commit, settings
 
 
 def settings_at(registry: bytes | None, source: Source, flags: Flags) -> Settings:

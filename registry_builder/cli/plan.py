@@ -2,56 +2,103 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import click
 
-from registry_builder.cli.findings import count
-from registry_builder.cli.options import Progress, content_option, echo_json, json_option, opened
-from registry_builder.cli.publishing import Job, flags_of, release_options, store_option
+from registry_builder.build import Refused
+from registry_builder.cli import findings as shown
+from registry_builder.cli.options import (
+    Progress,
+    content_option,
+    echo_json,
+    finding_row,
+    json_option,
+    opened,
+    settings_rev_option,
+)
+from registry_builder.cli.publishing import Job, flags_of, release_options
+from registry_builder.cli.review import markdown, read_plan
+from registry_builder.core.errors import Misuse
 from registry_builder.expectation import described
 from registry_builder.previous import Previous
 from registry_builder.publish import is_noop
 from registry_builder.publish import plan as plan_of
+from registry_builder.settings import Flags
 from registry_builder.spool import Spool
-from registry_builder.store.target import open_store
+from registry_builder.store.target import open_reader
 
 
 @click.command()
 @content_option
-@store_option
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    metavar="STORE|URL",
+    help="A folder, s3://bucket/prefix?endpoint_url=…, or the registry's base URL.",
+)
 @click.option("--rev", default="HEAD", show_default=True, help="The commit to plan for.")
+@settings_rev_option
 @release_options
+@click.option("--format", "form", type=click.Choice(["text", "markdown"]), help="Form of the report.")
+@click.option(
+    "--save", type=click.Path(path_type=Path, dir_okay=False), help="Write what --json prints there as well."
+)
 @json_option
 def plan(
     content: Path,
     target: str,
-    single_writer: bool,
     rev: str,
+    settings_rev: str | None,
     base_url: str | None,
     name: str | None,
     preset: str | None,
     emit: str | None,
     skip_invalid: bool,
+    form: str | None,
+    save: Path | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Say what `publish` would do. Nothing is written; a plan for what is there already is empty."""
+    if as_json and form:
+        raise Misuse("json-or-format", "--json cannot go with --format", mend="choose one")
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
-    with opened(content, rev, flags) as (source, commit, settings), Spool() as spool:
-        previous = Previous(open_store(target, single_writer=single_writer))
-        if is_noop(previous, commit.id, settings):
-            found = described(None, None, previous)
-        else:
-            progress = Progress()
-            job = Job(previous=previous, source=source, commit=commit, settings=settings, tick=progress.tick)
-            release = job.release(spool)
-            progress.end()
-            found = described(release, plan_of(release, previous), previous)
+    findings: Refused | None = None
+    try:
+        found = _found(content, target, rev, settings_rev, flags)
+    except Refused as error:
+        findings = error
+        rows = [finding_row(finding) for finding in error.findings]
+        found = {"schema": 1, "error": {"code": error.code, "message": error.message}, "findings": rows}
+    if save:
+        save.write_text(json.dumps(found, indent=2, ensure_ascii=True) + "\n", "utf-8")
     if as_json:
         echo_json(found)
+    elif form == "markdown":
+        click.echo(markdown(read_plan(found)), nl=False)
+    elif findings:
+        shown.show(findings.findings)
+        click.echo(f"error: {findings}", err=True)
     else:
         _say(found)
+    return findings.exit_code if findings else 0
+
+
+def _found(content: Path, target: str, rev: str, settings_rev: str | None, flags: Flags) -> dict[str, object]:
+    with opened(content, rev, flags, settings_rev) as (source, commit, settings), Spool() as spool:
+        previous = Previous(open_reader(target))
+        if is_noop(previous, commit.id, settings):
+            return described(None, None, previous)
+        progress = Progress()
+        job = Job(previous=previous, source=source, commit=commit, settings=settings, tick=progress.tick)
+        try:
+            release = job.release(spool)
+        finally:
+            progress.end()
+        return described(release, plan_of(release, previous), previous)
 
 
 def _say(found: dict[str, object]) -> None:
@@ -67,4 +114,4 @@ def _say(found: dict[str, object]) -> None:
         click.echo(f"remove  {name}")
     for (change, group), number in sorted(Counter((row["change"], row["class"]) for row in keys).items()):
         size = sum(row["bytes"] for row in keys if (row["change"], row["class"]) == (change, group))
-        click.echo(f"{change:7} {count(number, 'key')} of class {group}, {size:,} bytes")
+        click.echo(f"{change:7} {shown.count(number, 'key')} of class {group}, {size:,} bytes")

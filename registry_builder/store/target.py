@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from registry_builder.core.errors import Misuse
-from registry_builder.store.base import Store
+from registry_builder.store.base import Reader, Store
 from registry_builder.store.filesystem import FilesystemStore
+from registry_builder.store.web import WebReader
 
 _OPTIONS = frozenset(("endpoint_url", "region"))
 
@@ -38,6 +39,17 @@ def open_store(address: str, *, single_writer: bool = False) -> Store:
         region=options.get("region", [None])[0],
         single_writer=single_writer,
     )
+
+
+def open_reader(address: str) -> Reader:
+    """What can be read at `address`: a store, or a published registry by its base URL. Raises Misuse."""
+    if not address.startswith(("https://", "http://")):
+        return open_store(address)
+    parts = urlsplit(address)
+    if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
+        mend = "give scheme, host and path, such as https://skills.example/registry"
+        raise Misuse("bad-store", f"no registry: {_without_secrets(address)}", mend=mend)
+    return WebReader(address)
 
 
 def _without_secrets(address: str) -> str:
