@@ -33,6 +33,7 @@ COMMANDS = {
     "serve": "dynamic_api.cli:serve",
     "show": "registry_builder.cli.look:show",
     "sign": "registry_builder.cli.sign:sign",
+    "verify": "registry_builder.cli.verify:verify",
     "versions": "registry_builder.cli.look:versions",
 }
 INTERRUPTED = 130
