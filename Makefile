@@ -24,6 +24,9 @@ check: setup-python
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/zizmor --offline --pedantic --quiet --no-progress .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	$(BIN)/python .ci/cli_reference.py --check
 	$(BIN)/python -m pytest -q tests/test_hygiene.py
 
@@ -42,3 +45,4 @@ lock:
 	uv pip compile --quiet --universal --upgrade --all-extras --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate --output-file .ci/requirements.txt pyproject.toml
 	cd tests/clients && npm install --package-lock-only --loglevel=error
+	cd tests/browser && npm install --package-lock-only --loglevel=error

@@ -7,8 +7,8 @@ Our own format; docs/adr says why. All below search/, JSON:
                    " +<n>" says that the word has n names, when only the best are listed
     names-<n>.json id → [[name, type, state, title, description]], for the ids that are n modulo the chunks
 
-An id is of the name alone, so that a new name moves no other. A prefix is of a word's `place`;
-a word is in the shard with the longest prefix that fits.
+An id is of the name alone, so that a new name moves no other. A prefix is of a word's `place`; a word is in the
+shard with the longest prefix that fits. A whole name is a word too, and only it has the impact 9.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _SHARD = 24_576
 _CHUNK = 16
 _DESCRIPTION = 160
 _STEADY = 6.0
+_WHOLE = 9
 _USUAL = 400
 
 _WORD = re.compile(r"[^\W_]+")
@@ -69,7 +70,7 @@ _COMMON = frozenset(
 
 
 def note_skill(page: Page, _: Site) -> str:
-    """The words of one name, each with its impact as last character, in order: `csv8 profile7 quote2`."""
+    """The words of one name, each with its impact as last character, in order: `csv8 csv-profile9 quote2`."""
     document, body = page.document, page.skill.body[:_BODY] if page.skill else ""
     weights: Counter[str] = Counter()
     for weight, text in (
@@ -85,9 +86,9 @@ def note_skill(page: Page, _: Site) -> str:
     weights.update(counts)
     steady = _STEADY * (0.6 + 0.4 * min(8, counts.total() / _USUAL))
     kept = weights if len(weights) <= WORDS else _telling(short, weights)
-    return " ".join(
-        sorted([f"{word}{int(9 * weights[word] / (weights[word] + steady)) + 1}" for word in kept])
-    )
+    impacts = {word: int(8 * weights[word] / (weights[word] + steady)) + 1 for word in kept}
+    impacts[document.name] = _WHOLE
+    return " ".join(sorted([f"{word}{impact}" for word, impact in impacts.items()]))
 
 
 def _telling(short: list[str], weights: Mapping[str, int]) -> list[str]:

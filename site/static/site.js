@@ -194,6 +194,7 @@ const address = (fields) => {
 const LONGEST = 32;
 const SHARDS = 6;
 const LISTED = 2000;
+const WHOLE = "9";
 const LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz";
 const BASE_32 = "abcdefghijklmnopqrstuvwxyz234567";
 const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u{20000}-\u{3ffff}]+/gu;
@@ -283,7 +284,7 @@ const weigh = (found, documents) => {
     const listed = groups.reduce((sum, group) => sum + (group.length - 1) / 6, 0);
     const rarity = Math.log(1 + documents / (counted || listed));
     for (const group of groups) {
-      const weight = nearness * rarity * Number(group[0]);
+      const weight = nearness * rarity * Number(group[0]) * (group[0] === WHOLE ? 3 : 1);
       for (let at = 1; at < group.length; at += 6) {
         const id = group.slice(at, at + 6);
         if (weight > (weights.get(id) || 0)) weights.set(id, weight);
@@ -297,24 +298,32 @@ const weigh = (found, documents) => {
 const elsewhere = (word) =>
   word.length < 4 ? [] : [word[1] + word[0] + word.slice(2), word.slice(1), ...(word.length > 4 ? [word.slice(2)] : [])];
 
+const shardsOf = (word, index, open) =>
+  Promise.all(shardsFor(word, index, open).map((prefix) => load(`terms-${prefix}`)));
+
+// The names that have `word`, or one that begins so when `open`, or else one that is nearly so.
+const lookUp = async (word, index, open) => {
+  for (const tried of [word, ...elsewhere(word)]) {
+    const shards = await shardsOf(tried, index, open && tried === word);
+    const weights = weigh(meant(word, shards, open), index.documents);
+    if (weights.size) return weights;
+  }
+  return new Map();
+};
+
+// The name that is just these words comes first.
+const named = async (typed, index) => {
+  const name = typed.join("-");
+  const shards = typed.length > 1 ? await shardsOf(name, index, false) : [];
+  return weigh(shards.filter((shard) => Object.hasOwn(shard, name)).map((shard) => [1, shard[name]]), index.documents);
+};
+
 const find = async (query) => {
   const index = await load("index");
   const typed = [...new Set(wordsOf(query))];
-  const ignored = new Set(index.ignored);
   const last = /[\p{L}\p{N}]$/u.test(query.normalize("NFC")) ? typed.at(-1) : undefined;
-  const asked = typed.filter((word) => !ignored.has(word) || (word === last && typed.length === 1));
-  const each = await Promise.all(
-    asked.map(async (word) => {
-      const open = word === last || word.length > 3;
-      for (const tried of [word, ...elsewhere(word)]) {
-        const names = shardsFor(tried, index, open && tried === word);
-        const shards = await Promise.all(names.map((name) => load(`terms-${name}`)));
-        const weights = weigh(meant(word, shards, open), index.documents);
-        if (weights.size) return weights;
-      }
-      return new Map();
-    }),
-  );
+  const asked = typed.filter((word) => !index.ignored.includes(word) || typed.length === 1);
+  const each = await Promise.all(asked.map((word) => lookUp(word, index, word === last || word.length > 3)));
   const totals = new Map();
   for (const weights of each) {
     for (const [id, weight] of weights) {
@@ -322,9 +331,11 @@ const find = async (query) => {
       totals.set(id, [count + 1, sum + weight]);
     }
   }
+  for (const [id, weight] of await named(typed, index)) if (totals.has(id)) totals.get(id)[1] += weight;
   const most = Math.max(0, ...[...totals.values()].map(([count]) => count));
-  const ids = [...totals].filter(([, [count]]) => count === most).sort((a, b) => b[1][1] - a[1][1] || (a[0] < b[0] ? -1 : 1));
-  return { ids: ids.map(([id]) => id), whole: most === asked.length, asked };
+  const best = [...totals].filter(([, [count]]) => count === most);
+  best.sort(([one, [, more]], [other, [, less]]) => less - more || (one < other ? -1 : 1));
+  return { ids: best.map(([id]) => id), whole: most === asked.length, asked };
 };
 
 const numberOf = (id) => [...id].reduce((sum, letter) => sum * 32 + BASE_32.indexOf(letter), 0);
