@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from registry_builder.core.key import download_key
 from registry_builder.core.ledger import Row
@@ -23,6 +24,23 @@ from registry_builder.emit.base import (
     Summary,
     Told,
 )
+
+
+if TYPE_CHECKING:  # the guard of imports reads these: whoever imports the table reaches every emitter
+    from registry_builder.emit import (  # noqa: F401 - as above
+        claude,
+        clawhub,
+        copilot,
+        discovery_v01,
+        git,
+        html,
+        json_api,
+        npm,
+        search,
+        search_index,
+        sx,
+        well_known,
+    )
 
 
 class _Modules(Mapping[str, ModuleType]):
