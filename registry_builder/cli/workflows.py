@@ -83,8 +83,9 @@ jobs:
       - uses: @COMMENT@
 """
 _PUBLISH = """\
-# Publishes the branch's newest commit: after a merge, and weekly with a comparison of every key; daily it
-# only renews the timestamp. There is no long-lived key of AWS: the role trusts this repository's OIDC token.
+# Publishes the branch's newest commit: after a merge, and weekly with a comparison of every key. Every six
+# hours it renews the timestamp of a signed registry, which holds a day: a late or lost run does no harm.
+# There is no long-lived key of AWS: the role trusts this repository's OIDC token.
 # Variables: SKILLPRESS_STORE (s3://bucket/prefix), AWS_ROLE_ARN, AWS_REGION. Secret of the environment
 # skillpress: SKILLPRESS_KEY, the online keys of a signed registry.
 name: Publish
@@ -94,7 +95,7 @@ on:
     branches: [@BRANCH@]
   schedule:
     - cron: "17 3 * * 1"
-    - cron: "43 4 * * *"
+    - cron: "43 */6 * * *"
   workflow_dispatch:
 
 permissions: {}
@@ -124,14 +125,14 @@ jobs:
         with:
           role-to-assume: ${{ vars.AWS_ROLE_ARN }}
           aws-region: ${{ vars.AWS_REGION }}
-      - if: github.event.schedule != '43 4 * * *'
+      - if: github.event.schedule != '43 */6 * * *'
         uses: @SKILLPRESS@
         with:
           command: publish
           store: ${{ vars.SKILLPRESS_STORE }}
           key: ${{ secrets.SKILLPRESS_KEY }}
           args: ${{ github.event_name == 'schedule' && '--reconcile' || '' }}
-      - if: github.event.schedule == '43 4 * * *'
+      - if: github.event.schedule == '43 */6 * * *'
         uses: @SKILLPRESS@
         with:
           command: sign

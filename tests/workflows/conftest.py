@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -109,15 +109,3 @@ def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         yield folder, f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
-
-
-def pairs(mapping: Mapping[str, object]) -> list[tuple[str, object]]:
-    """The items of `mapping` and of every mapping and list in it."""
-    found: list[tuple[str, object]] = []
-    for key, value in mapping.items():
-        found.append((str(key), value))
-        inner = value if isinstance(value, list) else [value]
-        for item in inner:
-            if isinstance(item, Mapping):
-                found += pairs(item)
-    return found

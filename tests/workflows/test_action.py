@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from content_repo import Repo, skill_text
+from content_repo import Repo, skill_text, skillpress
 from workflows.conftest import Runner
 
 from registry_builder.cli.review import markdown, read_plan
@@ -89,6 +90,27 @@ def test_nothing_in_the_workspace_is_run(runner: Runner, content: Repo, tmp_path
     assert runner.run(command="check").code == 0
     assert runner.run(command="plan", store=str(tmp_path / "empty")).code == 0
     assert not (tmp_path / "sprung").exists()
+
+
+def test_publish_signs_with_the_key_it_is_given_and_sign_renews(
+    runner: Runner, content: Repo, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    assert skillpress("keys", "init", "--dir", content.path / "keys").code == 0
+    private = content.path / "keys/private"
+    key = "".join(path.read_text() for path in sorted((private / "online").iterdir()))
+    shutil.rmtree(private)
+    content.commit()
+    assert runner.run(command="publish", store=str(store)).code == 0
+    assert not (store / "tuf").exists()
+    step = runner.run(command="publish", store=str(store), key=key)
+    assert (step.code, "signed r/" in step.log) == (0, True), step.log
+    assert (store / "tuf/timestamp.json").is_file()
+    step = runner.run(command="sign", store=str(store), key=key)
+    assert (step.code, "timestamp 2 holds until" in step.log) == (0, True), step.log
+    assert "PRIVATE" not in step.log
+    step = runner.run(command="publish", store=str(store), key="no key")
+    assert (step.code, "no key" in step.log) == (2, False), step.log
 
 
 @pytest.mark.parametrize(
