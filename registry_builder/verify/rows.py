@@ -15,7 +15,7 @@ from registry_builder.core.artifact import read as read_zip
 from registry_builder.core.errors import Missing, Refusal, Unfit
 from registry_builder.core.folder import File, git_tree
 from registry_builder.core.key import digest, download_key, tarball_key
-from registry_builder.core.ledger import Derived, Document, Row
+from registry_builder.core.ledger import QUARANTINED, Derived, Document, Row
 from registry_builder.emit.base import Collection, Site
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.claude import bundle_files
@@ -153,17 +153,22 @@ class Rows:
             self.report.fault("other-label", claim.key, f"{claim.what}: Git's files say {skill.label!r}")
         made = Made(skill, row.version, files)
         records = _records(made, self.site)
-        if row.derived != records and (scope := self._scope(document, row)) not in {None, self.site.name}:
+        scope = self._scope(document, row) if row.derived != records else None
+        if scope not in {None, self.site.name}:
             records = _records(made, replace(self.site, name=scope or ""))
         for name, record in row.derived.items():
             mine = records.get(name)
+            if mine == record:
+                continue
             if mine is not None and mine.profile != record.profile:
                 message = f"{claim.what}: profile {record.profile} of {name} is not one that we make"
                 self.report.unprovable.append(Fault("unprovable", claim.key, message))
-            elif mine != record:
-                self.report.fault(
-                    "other-bundle", claim.key, f"{claim.what}: Git's files give another {name} bundle"
-                )
+            elif name == "npm" and row.state == QUARANTINED and scope is None:
+                message = f"{claim.what}: its tarball is gone, and with it the scope that it was made for"
+                self.report.unprovable.append(Fault("unprovable", claim.key, message))
+            else:
+                message = f"{claim.what}: Git's files give another {name} bundle"
+                self.report.fault("other-bundle", claim.key, message)
 
     def _scope(self, document: Document, row: Row) -> str | None:
         """The npm scope that the row's tarball has: the registry may have had another name."""
