@@ -220,6 +220,8 @@ def _write_new(path: Path, body: bytes) -> None:
 
 def _keep_private(folder: Path, role: str, signers: Sequence[CryptoSigner]) -> None:
     place = folder / PRIVATE / ("offline" if role in OFFLINE else "online")
+    for made in (folder, folder / PRIVATE, place):
+        made.mkdir(mode=0o755 if made == folder else 0o700, parents=made == folder, exist_ok=True)
     number = 0
     for signer in signers:
         number += 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tuf.api.metadata import Root, Timestamp
+from tuf.api.metadata import Root, Snapshot, Timestamp
 
 from registry_builder.core.errors import Foreign
-from registry_builder.trust.metadata import ROOT, SNAPSHOT, TIMESTAMP, is_signed_by, parse
+from registry_builder.trust.metadata import ROOT, SNAPSHOT, TIMESTAMP, S, is_signed_by, parse
 
 _MEND = "it belongs to another registry or was damaged: look into it, or give another folder"
 
@@ -55,16 +55,19 @@ class Kept:
         own = self.root(version)
         if own is not None and own != trusted:
             raise Foreign("bad-state", "has another root of that number", place=str(self.folder), mend=_MEND)
-        newest = max(self._versions(), default=None)
-        if newest is None or self.timestamp is None:
-            return
-        root = parse(self.root(newest) or b"", Root, str(self.folder))
-        timestamp = parse(self.timestamp, Timestamp, str(self.folder))
-        if not is_signed_by(root.signed, TIMESTAMP, timestamp):
+        roots = [parse(body, Root, str(self.folder)).signed for body in self._roots()]
+        whole = self._is_of(roots, TIMESTAMP, Timestamp) and self._is_of(roots, SNAPSHOT, Snapshot)
+        if not whole:
             raise Foreign("bad-state", "does not hold together", place=str(self.folder), mend=_MEND)
 
-    def _versions(self) -> Iterator[int]:
-        for path in self.folder.glob(f"*.{ROOT}.json") if self.folder else ():
-            number = path.name.partition(".")[0]
-            if number.isdecimal():
-                yield int(number)
+    def _is_of(self, roots: Sequence[Root], role: str, form: type[S]) -> bool:
+        """Whether one of the kept roots vouches for what is kept of `role`, if anything is."""
+        body = self.get(f"{role}.json")
+        if body is None:
+            return True
+        held = parse(body, form, str(self.folder))
+        return any(is_signed_by(root, role, held) for root in roots)
+
+    def _roots(self) -> Iterator[bytes]:
+        for path in sorted(self.folder.glob(f"[0-9]*.{ROOT}.json")) if self.folder else ():
+            yield path.read_bytes()

@@ -88,7 +88,6 @@ def read_folder(folder: Path) -> Keyring:
 
 def write_key(path: Path, signer: CryptoSigner) -> None:
     """Write a private key that only its owner can read. Raises FileExistsError rather than overwrite."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "wb") as target:
         os.fchmod(target.fileno(), 0o600)
