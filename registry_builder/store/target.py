@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 from registry_builder.core.errors import Misuse
 from registry_builder.store.base import Reader, Store
 from registry_builder.store.filesystem import FilesystemStore
-from registry_builder.store.web import WebReader
 
 _OPTIONS = frozenset(("endpoint_url", "region"))
 
@@ -49,6 +48,8 @@ def open_reader(address: str) -> Reader:
     if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
         mend = "give scheme, host and path, such as https://skills.example/registry"
         raise Misuse("bad-store", f"no registry: {_without_secrets(address)}", mend=mend)
+    from registry_builder.store.web import WebReader
+
     return WebReader(address)
 
 
