@@ -25,7 +25,6 @@ from registry_builder.emit.base import (
     Told,
 )
 
-
 if TYPE_CHECKING:  # the guard of imports reads these: whoever imports the table reaches every emitter
     from registry_builder.emit import (  # noqa: F401 - as above
         claude,
