@@ -203,6 +203,7 @@ def test_fence_of_more_than_8_kb_has_no_colour() -> None:
             False,
             False,
         ),
+        ("|" + "-" * 99_000 + "x", False, False),
         ("[" * 99_000, False, False),
         ("![" * 45_000, False, False),
         ("[a](<b" * 15_000, False, False),
@@ -213,7 +214,7 @@ def test_fence_of_more_than_8_kb_has_no_colour() -> None:
         ("$(" * 45_000, False, False),
         ("http://" * 14_000, False, False),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_large_or_odd_text_stays_usable(text: str, cut: bool, plain: bool) -> None:
     start = time.perf_counter()

@@ -66,9 +66,10 @@ def _gathered(skill: Skill, files: Sequence[File]) -> dict[str, set[str]]:
     names = set(skill.required_env)
     left = SCANNED
     for file in files:
-        text = decoded(file.data[:left]) if left > 0 else None
-        if text is not None:
-            left -= len(file.data)
+        data = file.data[: max(left, 0)]
+        if decoded(file.data) is not None:
+            text = data.decode(errors="replace")
+            left -= len(data)
             hosts.update(host.lower() for host in _HOST.findall(text))
             names.update(_ENVIRONMENT.findall(text))
     return {

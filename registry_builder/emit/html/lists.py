@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
+
+from markupsafe import Markup
 
 from registry_builder.emit.base import Made, Site, Summary
 from registry_builder.emit.html.commands import of_collection, of_registry
 from registry_builder.emit.html.feeds import feeds_of, newest_first
-from registry_builder.emit.html.render import render
+from registry_builder.emit.html.render import part, render
 from registry_builder.emit.html.shown import web_url
 
 BUNDLE = "bundle"
@@ -52,11 +55,11 @@ def list_pages(items: Sequence[Summary], site: Site) -> Iterator[Made]:
     for collection in site.collections:
         for name in collection.members:
             within.setdefault(name, []).append(collection.name)
-    yield from _paged("skills/index", "All assets", items, within, site)
-    for kind, label in TYPES.items():
-        found = [item for item in items if item.type == kind]
-        if found:
-            yield from _paged(f"types/{kind}", label, found, within, site)
+    asset = part(site, "parts.html", "asset")
+    rows = [(item.type, asset(item, "../", within)) for item in items]
+    yield from _paged("skills/index", "All assets", [row for _, row in rows], _types(items), site)
+    for kind, label, _ in _types(items):
+        yield from _paged(f"types/{kind}", label, [row for of, row in rows if of == kind], [], site)
 
 
 def collection_pages(items: Sequence[Summary], bundles: Names[str], site: Site) -> Iterator[Made]:
@@ -80,24 +83,23 @@ def _collection_page(name: str, values: Mapping[str, object], site: Site) -> Mad
 
 
 def _types(items: Sequence[Summary]) -> list[tuple[str, str, int]]:
-    counts = [(kind, label, sum(item.type == kind for item in items)) for kind, label in TYPES.items()]
-    return [row for row in counts if row[2]]
+    counts = Counter(item.type for item in items)
+    return [(kind, label, counts[kind]) for kind, label in TYPES.items() if counts[kind]]
 
 
 def _paged(
-    stem: str, heading: str, items: Sequence[Summary], within: Mapping[str, Sequence[str]], site: Site
+    stem: str, heading: str, rows: Sequence[Markup], types: Sequence[tuple[str, str, int]], site: Site
 ) -> Iterator[Made]:
-    starts = range(0, max(len(items), 1), PER_PAGE)
+    starts = range(0, max(len(rows), 1), PER_PAGE)
     keys = [
         f"{stem}.html" if number == 1 else f"{stem}-{number}.html" for number in range(1, len(starts) + 1)
     ]
     for number, start in enumerate(starts):
         values = {
             "heading": heading,
-            "items": items[start : start + PER_PAGE],
-            "count": len(items),
-            "within": within,
-            "types": _types(items) if stem == "skills/index" else [],
+            "rows": rows[start : start + PER_PAGE],
+            "count": len(rows),
+            "types": types,
             "number": number + 1,
             "keys": [key.rpartition("/")[2] for key in keys],
             "whole": stem == "skills/index",

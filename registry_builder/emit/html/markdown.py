@@ -61,7 +61,7 @@ _VALUES = {
 _MAIL = re.compile(r"mailto:[\w.+-]+@[\w.-]+")
 _FENCE = re.compile(r'<pre><code class="language-([^"]+)">([^<]*)</code></pre>')
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)[^>]*?(/?)>")
-_ROW = re.compile(r"[ \t|:>*+.)\d-]*-[ \t|:>*+.)\d-]*")
+_RULE = frozenset("|:- \t>")
 _VOID = frozenset(("br", "hr", "img", "input"))
 
 
@@ -94,7 +94,7 @@ def _beginning(text: str) -> str:
 
 def _cells(text: str) -> int:
     lines = text.split("\n")
-    widest = max((line.count("|") for line in lines if "|" in line and _ROW.fullmatch(line)), default=0)
+    widest = max((line.count("|") for line in lines if "-" in line and _RULE.issuperset(line)), default=0)
     return (widest + 1) * len(lines)
 
 

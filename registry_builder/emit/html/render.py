@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -37,6 +37,12 @@ def render(site: Site, template: str, root: str, values: Mapping[str, object]) -
         )
         .encode()
     )
+
+
+def part(site: Site, template: str, macro: str) -> Callable[..., Markup]:
+    """One macro of `template`, to render what several pages repeat."""
+    found: Callable[..., Markup] = getattr(pages(site.templates).get_template(template).module, macro)
+    return found
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from registry_builder.core.ledger import QUARANTINED, Row
+from registry_builder.core.ledger import ACTIVE, QUARANTINED, Row
 from registry_builder.emit.base import Page, Site
 from registry_builder.emit.html.commands import Command
 from registry_builder.emit.html.render import plain
@@ -29,7 +29,7 @@ def _lines(page: Page, row: Row | None, commands: Sequence[Command], site: Site)
     if row is None:
         yield f"- state: {document.state}"
         return
-    if document.state != row.state or document.state != "active":
+    if document.state != ACTIVE:
         yield f"- state: {document.state}"
     if document.replacement:
         yield f"- use instead: {site.url(f'skills/{document.replacement}/index.md')}"
