@@ -64,8 +64,10 @@ def opened(
     with open_source(content) as source:
         commit = source.commit(rev)
         ruling = source.commit(settings_rev) if settings_rev is not None else commit
+        pointed = source.prefix
         source.locate(ruling, ROOTS)
         settings = settings_at(source.own_file(ruling, "registry.toml"), source, flags)
+        source.prefix = pointed
         source.locate(commit, ROOTS)
         yield source, commit, settings
 
