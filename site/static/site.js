@@ -85,6 +85,7 @@ const written = async (text, pre) => {
 // --- tabs ----------------------------------------------------------------------------------------------
 
 const tabs = (section, group) => {
+  section.classList.add("ready");
   const panels = [...section.children].filter((child) => child.matches("section") && child.querySelector("h3"));
   if (panels.length < 2) return;
   const list = attribute(make("div", { className: "tabs" }), { role: "tablist" });
