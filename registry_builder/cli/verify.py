@@ -14,8 +14,9 @@ from registry_builder.build import BUILDER
 from registry_builder.cli.findings import count, printable
 from registry_builder.cli.options import Progress, echo_json, json_option, opened, settings_at
 from registry_builder.cli.publishing import flags_of, release_options
-from registry_builder.core.errors import Missing, Refusal
-from registry_builder.previous import read_revoked
+from registry_builder.cli.trusting import Trust, trust_options
+from registry_builder.core.errors import Busy, Missing, Refusal
+from registry_builder.previous import read_pointer, read_revoked
 from registry_builder.publish import in_force
 from registry_builder.settings import Flags, Settings
 from registry_builder.source import Commit, Source
@@ -41,6 +42,7 @@ _SHOWN = 40
     type=click.Path(path_type=Path),
     help="Also compare with this Git repository, and build the release again from it.",
 )
+@trust_options
 @click.option("--sample", type=click.IntRange(1), help="Look at only so many keys.")
 @click.option("--strict", is_flag=True, help="Notes and what cannot be proven fail as well.")
 @release_options
@@ -48,6 +50,8 @@ _SHOWN = 40
 def verify(
     store: str,
     repo: Path | None,
+    trust: Path | None,
+    state: Path | None,
     sample: int | None,
     strict: bool,
     base_url: str | None,
@@ -64,7 +68,7 @@ def verify(
     Exit code 0: everything holds, 1: something does not, 3: something could not be looked at.
     """
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
-    look = Look(store, flags, repo, sample, strict=strict)
+    look = Look(store, flags, repo, sample, trust=Trust(trust, state), strict=strict)
     with _reading(store) as reader, Spool() as spool:
         remote = not isinstance(reader, FilesystemStore)
         look.run(Kept(reader, spool) if remote and repo else reader, getattr(reader, "parallel", 1))
@@ -91,10 +95,12 @@ class Look:
     flags: Flags
     repo: Path | None
     sample: int | None
+    trust: Trust = field(default_factory=Trust, kw_only=True)
     strict: bool = field(kw_only=True)
     report: Report = field(default_factory=Report)
     head: str = ""
     release: dict[str, object] = field(default_factory=dict)
+    signatures: dict[str, object] = field(default_factory=dict)
     seconds: float = 0.0
 
     def run(self, reader: Reader, parallel: int) -> None:
@@ -110,6 +116,7 @@ class Look:
         )
         try:
             verifier.run()
+            self.signatures = self.trust.look(reader, self.target, self.report)
             if self.sample is None and not isinstance(getattr(reader, "reader", reader), WebReader):
                 for key in verifier.unpinned():
                     self.report.note("unpinned", key, "is there, and the release does not pin it")
@@ -118,6 +125,9 @@ class Look:
         finally:
             progress.end()
         pointer = verifier.pointer
+        if self.report.faults and read_pointer(getattr(reader, "reader", reader)) != pointer:
+            why = "a release was published while this one was looked at"
+            raise Busy("overtaken", why, place=self.target, mend="run again")
         self.release = {"generation": pointer.generation, "commit": pointer.commit, "state": pointer.state}
         self.release |= {"root": pointer.readable_root, "base_url": verifier.base_url}
         self.head = f"generation {pointer.generation} of {pointer.commit[:12]}"
@@ -130,8 +140,11 @@ class Look:
                 rebuild = Rebuild(
                     reader, source, commit, settings, self.report, progress.tick, verifier.git_trees
                 )
-                rebuild.rows()
-                if self._comparable(verifier, source, commit, settings):
+                rebuild.rows(verifier.documents())
+                if not self.report.sound_ledger:
+                    why = "its ledger has to be sound first: mend what is above, then look again"
+                    self.report.note("not-rebuilt", "release.json", why)
+                elif self._comparable(verifier, source, commit, settings):
                     rebuild.release()
         except Missing as error:
             if error.code != "no-rev":
@@ -171,6 +184,7 @@ class Look:
             {
                 "ok": code == 0,
                 **self.release,
+                "signatures": self.signatures,
                 "checked": dict(self.report.checked),
                 "faults": _rows(self.report.faults),
                 "notes": _rows(self.report.notes),
@@ -196,6 +210,7 @@ class Look:
                 click.echo(printable(f"{title}: {item.key}: {item.message} [{item.kind}]"))
             if len(found) > _SHOWN:
                 click.echo(f"{title}: and {len(found) - _SHOWN:,} more; --json has them all")
+        click.echo(f"signatures: {self.signatures['message']}")
         checked = report.checked
         parts = [
             f"{checked[what]:,} {what}"

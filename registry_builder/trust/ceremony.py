@@ -222,12 +222,9 @@ def _keep_private(folder: Path, role: str, signers: Sequence[CryptoSigner]) -> N
     place = folder / PRIVATE / ("offline" if role in OFFLINE else "online")
     for made in (folder, folder / PRIVATE, place):
         made.mkdir(mode=0o755 if made == folder else 0o700, parents=made == folder, exist_ok=True)
-    number = 0
     for signer in signers:
-        number += 1
-        while (place / f"{role}-{number}.pem").exists():
-            number += 1
-        write_key(place / f"{role}-{number}.pem", signer)
+        # Named by the key, so that a folder of old keys and one of new ones can be put together.
+        write_key(place / f"{role}-{signer.public_key.keyid[:12]}.pem", signer)
 
 
 def _lifetimes(path: Path) -> Lifetimes:

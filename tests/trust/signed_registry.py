@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 from registry_builder.core.errors import Trouble
@@ -100,3 +101,13 @@ class Signatures:
     def signed_keys(self) -> set[str]:
         """What the bucket holds of signatures."""
         return {key.removeprefix("tuf/") for key in self.store.objects if key.startswith("tuf/")}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+    def log_error(self, *args: object) -> None:
+        """Say nothing: a client asks for the next root until there is none."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from signed_registry import DAY, HOUR, NOW, CountingStore, RacingStore, Signatures
+from signed_registry import DAY, HOUR, NOW, CountingStore, Quiet, RacingStore, Signatures
 from tuf.api.metadata import Metadata, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 
@@ -286,16 +286,6 @@ def test_bucket_without_a_complete_release_is_not_signed(signatures: Signatures,
         signatures.store.objects["release.json"] = body.replace(b'"complete"', b'"open"')
     with pytest.raises(Refusal, match="no-release"):
         signatures.sign()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder without a word."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
-
-    def log_error(self, *args: object) -> None:
-        """Say nothing: a client asks for the next root until there is none."""
 
 
 def test_python_tuf_client_finds_the_root_node_over_http(signatures: Signatures, tmp_path: Path) -> None:
