@@ -11,7 +11,7 @@ from urllib3.util import Retry, Timeout
 from registry_builder.core.errors import Missing, Trouble
 from registry_builder.store.base import Listed
 
-LARGEST = 2**31
+LARGEST = 256 * 2**20
 _ABSENT = frozenset((403, 404, 410))
 _RETRY = Retry(
     total=4,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -55,6 +55,7 @@ class Verifier:
     _table: Table = field(default_factory=Table)
     _chosen: frozenset[str] | None = None
     _withheld: frozenset[str] = frozenset()
+    _next: Mapping[str, Collection[str]] = field(default_factory=dict)
     _tarballs: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     _offered: set[str] = field(default_factory=set)
     _late: list[tuple[str, Reference]] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Verifier:
         self._table, self._chosen = survey.pins(self.sample)
         self.base_url = self.base_url or survey.base_url()
         self._withheld = survey.withheld()
+        self._next = survey.unfinished()
         for item, body in read_ahead(self.reader, self._wanted(), self.parallel):
             if item.pin is None:
                 self._document(item, body)
@@ -87,7 +89,8 @@ class Verifier:
                     "dangling", key, f"names {reference.offers} of {reference.key}, which offers it not"
                 )
         if self._chosen is None:
-            self._repositories()
+            if pointer.complete:
+                self._repositories()
             self._counts()
         return self.report
 
@@ -164,7 +167,12 @@ class Verifier:
             self._absent(key, body)
             return
         self.report.checked["bytes"] += len(body)
+        if key in self._withheld:
+            self.report.fault("not-withheld", key, "is revoked, and its bytes are there")
         found = digest(body)
+        if found != item.sha256 and found in self._next.get(key, ()):
+            self.report.checked["ahead"] += 1
+            return
         if found != item.sha256:
             message = (
                 f"holds {len(body):,} bytes of sha256 {found[:16]}…, not {item.size:,} of {item.sha256[:16]}…"
@@ -229,10 +237,17 @@ class Verifier:
             )
             self.report.fault("wrong-count", "release.json", message)
 
+    def documents(self) -> Iterator[Document]:
+        """Every ledger document that can be read."""
+        for _, node in self._nodes.bins():
+            for pins in node.names.values():
+                if document := self._nodes.node(pins.document, Document):
+                    yield document
+
     def unpinned(self) -> Iterator[str]:
         """The keys that the tree does not reach: left over from before, or somebody else's."""
         for item in self.reader.list():
-            if not _is_ours(item.key) and self._table.find(item.key) is None:
+            if not _is_ours(item.key) and self._table.find(item.key) is None and item.key not in self._next:
                 yield item.key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -75,13 +75,10 @@ class Rebuild:
     tick: Callable[[str], None]
     git_trees: Mapping[str, str]
 
-    def rows(self) -> None:
-        """Every row against Git."""
-        previous = Previous(self.reader)
-        with Spool() as spool:
-            site = self._build(previous, spool).site()
-        rows = Rows(self.source, self.reader, site, self.settings.roots, self.report, self.tick)
-        rows.check(self._documents(previous.view))
+    def rows(self, documents: Iterable[Document]) -> None:
+        """Every row of `documents` against Git."""
+        settings = self.settings
+        Rows(self.source, self.reader, settings.name, settings.roots, self.report, self.tick).check(documents)
 
     def release(self) -> None:
         """The whole release. Nothing is written but a temporary file."""
@@ -104,14 +101,6 @@ class Rebuild:
         build = Build(self.source, self.commit, self.settings, previous, spool, load_templates())
         build.tick = self.tick
         return build
-
-    def _documents(self, view: View) -> Iterator[Document]:
-        for name in view.noted:
-            try:
-                if document := view.document(name):
-                    yield document
-            except (Refusal, msgspec.MsgspecError):
-                continue  # the node was named when it was looked at
 
     def _compare(self, release: Release, view: View, spool: Spool) -> None:
         commit = self.commit.id[:12]

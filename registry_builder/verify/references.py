@@ -19,6 +19,8 @@ from registry_builder.core.key import digest, download_key
 MALFORMED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What a reader raises, besides Unfit, for a file that is not in its format."""
 
+_CHUNKS = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -180,6 +182,7 @@ def _shards(_: re.Match[str], body: bytes) -> Iterator[Reference]:
     index = json.loads(body)
     for prefix in index["shards"]:
         yield Reference(f"search/terms-{prefix}.json")
+    _expect(0 <= index["chunks"] <= _CHUNKS, f"has {index['chunks']} chunks")
     for number in range(index["chunks"]):
         yield Reference(f"search/names-{number}.json")
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+_LEDGER = frozenset(
+    ("bad-ledger", "no-record", "other-document", "other-summary", "pinned-twice", "wrong-root")
+)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
@@ -39,6 +43,11 @@ class Report:
     def note(self, kind: str, key: str, message: str) -> None:
         """Add what is worth knowing and breaks no promise."""
         self.notes.append(Fault(kind, key, message))
+
+    @property
+    def sound_ledger(self) -> bool:
+        """Whether nodes and documents hold, so that a release can be built on them."""
+        return not any(fault.key.startswith("r/") or fault.kind in _LEDGER for fault in self.faults)
 
     def exit_code(self, *, strict: bool) -> int:
         """0 proven, 1 something does not hold, 3 something could not be looked at."""

@@ -7,8 +7,10 @@ import json
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
+
+from msgspec.structs import replace
 
 from registry_builder.core.artifact import OWN, pack
 from registry_builder.core.artifact import read as read_zip
@@ -49,11 +51,11 @@ class _Claim:
 
 @dataclass(slots=True)
 class Rows:
-    """Compares rows with `source`; what Git no longer has is unprovable."""
+    """Compares rows with `source`; what Git no longer has is unprovable. `name` is the registry's."""
 
     source: Source
     reader: Reader
-    site: Site
+    name: str
     roots: Mapping[str, str]
     report: Report
     tick: Callable[[str], None]
@@ -152,10 +154,10 @@ class Rows:
         if skill.label != row.label:
             self.report.fault("other-label", claim.key, f"{claim.what}: Git's files say {skill.label!r}")
         made = Made(skill, row.version, files)
-        records = _records(made, self.site)
+        records = _records(made, self.name)
         scope = self._scope(document, row) if row.derived != records else None
-        if scope not in {None, self.site.name}:
-            records = _records(made, replace(self.site, name=scope or ""))
+        if scope not in {None, self.name}:
+            records = _records(made, scope or "")
         for name, record in row.derived.items():
             mine = records.get(name)
             if mine == record:
@@ -216,10 +218,10 @@ def _claims(document: Document) -> Iterator[_Claim]:
 
 
 def _of_type(document: Document, type_: str) -> Document:
-    from msgspec.structs import replace as with_fields
-
-    return document if document.type == type_ else with_fields(document, type=type_)
+    return document if document.type == type_ else replace(document, type=type_)
 
 
-def _records(made: Made, site: Site) -> dict[str, Derived]:
+def _records(made: Made, name: str) -> dict[str, Derived]:
+    """What is derived in a registry called `name`; nothing else of a site goes into a bundle."""
+    site = Site(name=name, title="", description="", base_url="", owner={}, source_url=None, builder="")
     return {name: derivation.record for name, derivation in derive(tuple(EMITTERS), made, site)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
@@ -13,7 +14,7 @@ from registry_builder.core.errors import Refusal
 from registry_builder.core.key import download_key, node_key
 from registry_builder.core.ledger import Document
 from registry_builder.core.tree import Pin
-from registry_builder.previous import read_revoked
+from registry_builder.previous import Previous, read_revoked
 from registry_builder.verify.documents import row_pins, wrong_address
 from registry_builder.verify.nodes import Nodes
 from registry_builder.verify.report import Report
@@ -76,6 +77,17 @@ class Survey:
                     if f"{name}@{row.version}" in rows:
                         found |= set(row_pins(name, row))
         return frozenset(found)
+
+    def unfinished(self) -> dict[str, set[str]]:
+        """Key → the digests that it may have already, while a release is unfinished."""
+        found: dict[str, set[str]] = {}
+        if self.nodes.pointer.complete:
+            return found
+        with suppress(Refusal):
+            for view in Previous(self.nodes.reader).begun:
+                for key, item in view.every_pin().items():
+                    found.setdefault(key, set()).add(item.sha256)
+        return found
 
     def _added(self, table: Table) -> Iterator[str]:
         for where, key, item in self._pinned():

@@ -67,9 +67,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     gone = {
         key: body
         for key, body in generations[-2].items()
-        if key not in generations[-1] and "/bad/" in key and key.startswith(("api/v1/downloads", "t/"))
+        if key not in generations[-1]
+        and "/bad/" in key
+        and key.startswith(("api/v1/downloads", "api/skills/assets/bad/1/", "t/"))
     }
-    assert len(gone) == 3
+    assert len(gone) == 5
     return World(repo.path, generations, gone)
 
 

@@ -18,7 +18,7 @@ from verify.conftest import BASE, FLAGS, World, fill, look, store_of
 
 from dynamic_api.static import published
 from registry_builder.cli import run
-from registry_builder.core.errors import Missing, Trouble
+from registry_builder.core.errors import Busy, Missing, Trouble
 from registry_builder.previous import Previous
 from registry_builder.settings import Flags
 from registry_builder.store.filesystem import FilesystemStore
@@ -135,7 +135,7 @@ def test_a_sample_is_the_same_for_the_same_root_and_finds_what_is_in_it(
     assert counts[:2] == [5, 5]
     assert 5 < counts[2] < len(pins)
     for path in pins:
-        path.write_bytes(b"") if path.name not in {"release.json", "revoked.json"} else None
+        path.write_bytes(b"evil") if path.name not in {"release.json", "revoked.json"} else None
     assert run(["verify", str(out), "--sample", "5", "--json"]) == 1
     assert len(json.loads(capsys.readouterr().out)["faults"]) == 5
 
@@ -256,6 +256,30 @@ def test_an_open_release_says_so_and_the_one_before_is_proven(world: World) -> N
     report = look(store_of(objects), world.repo)
     assert report.faults == []
     assert [note.kind for note in report.notes if note.key == "release.json"] == ["open", "not-rebuilt"]
+
+
+def test_indexes_that_a_publisher_wrote_already_are_no_fault(world: World) -> None:
+    before, after = world.generations[1], world.generations[2]
+    old, new = json.loads(before["release.json"]), json.loads(after["release.json"])
+    opened = {**new, "state": "open", "previous": old["root"], "record": old["record"], "owner": "ci:1"}
+    objects = {**before, **after, "release.json": json.dumps(opened).encode()}
+    report = look(store_of(objects))
+    assert report.faults == []
+    assert report.checked["ahead"] > 5
+
+
+def test_a_release_that_is_published_meanwhile_is_no_fault(world: World) -> None:
+    class Moving(MemoryStore):
+        def get(self, key: str) -> bytes:
+            body = super().get(key)
+            if key == "release.json":
+                self.objects = dict(world.generations[1]) | {"r/x": b""}
+            return body
+
+    store = Moving()
+    store.objects = dict(world.generations[0])
+    with pytest.raises(Busy, match="while this one was looked at"):
+        look(store)
 
 
 def test_revoked_keys_that_the_tree_still_pins_are_withheld(world: World) -> None:

@@ -569,3 +569,17 @@ def test_one_flipped_byte_gives_one_fault(world: World) -> None:
         key = find(objects)
         objects[key] = flip(objects[key])
         assert faulty(look(store_of(objects))) == {key}
+
+
+@pytest.mark.parametrize("find", CLASSES.values(), ids=CLASSES)
+def test_harm_is_named_by_a_rebuild_too(world: World, find: Find) -> None:
+    objects = world.now
+    key = find(objects)
+    objects[key] = flip(objects[key])
+    assert key in faulty(look(store_of(objects), world.repo))
+
+
+@pytest.mark.parametrize("forge", FITTING.values(), ids=FITTING)
+def test_a_broken_promise_is_named_by_a_rebuild_too(world: World, forge: Forge) -> None:
+    objects, key = forged(world, forge)
+    assert key in faulty(look(store_of(objects), world.repo))
