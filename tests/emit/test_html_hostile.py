@@ -18,6 +18,7 @@ from test_html import PLACE, parse, problems
 from registry_builder.core.folder import File
 from registry_builder.emit import html
 from registry_builder.emit.base import Collection, Source
+from registry_builder.emit.html.colour import coloured
 from registry_builder.emit.html.markdown import LONGEST, render
 from registry_builder.emit.html.shown import visible
 
@@ -238,3 +239,21 @@ def test_hidden_characters_are_visible_in_every_form() -> None:
     made = attacked("a\u202eb")
     texts = [body.decode() for key, body in made.items() if key.startswith("skills/aa/")]
     assert [text.count(visible("a\u202eb")) > 0 for text in texts] == [True] * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("cpp", "\n" * 8_000),
+        ("c", "/" * 8_000),
+        ("makefile", "1" * 8_000),
+        ("typescript", "a.b" * 2_600),
+        ("c", "x\n\n\n\n\n\n\n\n" * 1_000),
+        ("makefile", ("1" * 299 + "\n") * 27),
+        ("scss", ("{" * 299 + "\n") * 27),
+    ],
+)
+def test_fence_that_a_lexer_is_slow_on_takes_no_time(language: str, text: str) -> None:
+    start = time.perf_counter()
+    assert re.sub(r"<[^>]*>", "", coloured(language, text)) == text
+    assert time.perf_counter() - start < 5

@@ -5,6 +5,7 @@ Source: Pygments' token types. Languages are an allow-list: some of its 500 lexe
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from markupsafe import Markup, escape
@@ -13,13 +14,15 @@ LARGEST = 8_192
 """The most characters of a fence that get colour."""
 LANGUAGES = frozenset(
     (
-        "bash", "c", "cpp", "csharp", "css", "diff", "dockerfile", "go", "graphql", "html", "ini", "java",
+        "bash", "c", "cpp", "csharp", "css", "diff", "dockerfile", "go", "graphql", "html", "ini",
         "javascript", "js", "json", "kotlin", "lua", "makefile", "php", "powershell", "py", "python", "rb",
         "ruby", "rust", "scss", "sh", "shell", "sql", "swift", "toml", "ts", "tsx", "typescript", "xml",
         "yaml", "yml",
     )
 )  # fmt: skip
 
+# Lexers go over a long line or a long gap again from each of its characters: seconds for 8 kB.
+_SLOW = re.compile(r"[^\n]{301}|(?:[ \t\r\f\v]*\n){9}")
 _CLASSES = {
     "Token.Comment": "tc",
     "Token.Keyword": "tk",
@@ -40,8 +43,8 @@ _CLASSES = {
 
 @lru_cache(maxsize=4_096)
 def coloured(language: str, text: str) -> Markup:
-    """`text` as HTML; plain when it is too long, or in a language that is not on the list."""
-    if language.lower() not in LANGUAGES or len(text) > LARGEST:
+    """`text` as HTML; plain when it is too long or slow, or in a language that is not on the list."""
+    if language.lower() not in LANGUAGES or len(text) > LARGEST or _SLOW.search(text):
         return escape(text)
     from pygments.lexers import get_lexer_by_name
 
