@@ -50,7 +50,7 @@ def move(repo: Repo, *, down: bool) -> None:
 
 @pytest.mark.parametrize("down", [True, False])
 def test_the_rules_of_another_commit_are_found_where_they_were(two: Repo, tmp_path: Path, down: bool) -> None:
-    two.write("registry.toml", '[registry]\nname = "first"\n')
+    two.write("registry.toml", '[registry]\nname = "first"\n[content]\nseed = "head"\n')
     two.commit()
     if not down:
         move(two, down=True)
@@ -59,8 +59,8 @@ def test_the_rules_of_another_commit_are_found_where_they_were(two: Repo, tmp_pa
     two.write("content/registry.toml" if down else "registry.toml", "[check]\nno-such-key = 1\n")
     two.commit()
     assert plan(two, tmp_path / "store")[0] == 1
-    code, out, _ = plan(two, tmp_path / "store", "--settings-rev", base, "--json")
-    assert code == 0
+    code, out, err = plan(two, tmp_path / "store", "--settings-rev", base, "--json")
+    assert (code, err) == (0, "")
     keys = [row["key"] for row in json.loads(out)["keys"]]
     assert [key for key in keys if key.startswith("npm/")] == [
         f"npm/@first/{name}" for name in ("alpha", "beta", "both")

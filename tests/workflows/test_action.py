@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from content_repo import Repo, skill_text, skillpress
+from content_repo import Repo, skill_text, skillpress, tree
 from workflows.conftest import Runner
 
 from registry_builder.cli.review import markdown, read_plan
@@ -90,6 +90,15 @@ def test_nothing_in_the_workspace_is_run(runner: Runner, content: Repo, tmp_path
     assert runner.run(command="check").code == 0
     assert runner.run(command="plan", store=str(tmp_path / "empty")).code == 0
     assert not (tmp_path / "sprung").exists()
+
+
+def test_publish_reconciles_when_its_arguments_say_so(runner: Runner, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    assert runner.run(command="publish", store=str(store)).code == 0
+    whole = tree(store)
+    (store / "marketplace.json").unlink()
+    assert runner.run(command="publish", store=str(store), args=" --reconcile\n").code == 0
+    assert tree(store).keys() >= whole.keys()
 
 
 def test_publish_signs_with_the_key_it_is_given_and_sign_renews(
