@@ -65,7 +65,8 @@ def load(folder: Path) -> Chain:
         if not (is_signed_by(above.signed, ROOT, root) and is_signed_by(root.signed, ROOT, root)):
             raise Foreign("too-few-signatures", "the root before it does not vouch for it", place=str(path))
         roots.append(root)
-    versions = [int(path.name.partition(".")[0]) for path in folder.glob("[0-9]*.targets.json")]
+    numbers = [path.name.partition(".")[0] for path in folder.glob("*.targets.json")]
+    versions = [int(number) for number in numbers if number.isdecimal()]
     if not roots or not versions:
         raise Misuse("no-keys", "holds no root and targets", place=str(folder), mend="skillpress keys init")
     path = folder / f"{max(versions)}.targets.json"

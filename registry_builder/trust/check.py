@@ -213,6 +213,9 @@ class _Walk:
             if role is None or not role.is_delegated_path(path):
                 yield Foreign("bad-metadata", f"signs {path}, which is not delegated to it", place=place)
                 continue
+            if path != REVOKED_KEY and path != node_key(target.hashes.get("sha256", "")):
+                yield Foreign("bad-metadata", f"signs {path} with another digest", place=place)
+                continue
             try:
                 self._check_target(path, target)
             except (Foreign, Missing) as error:

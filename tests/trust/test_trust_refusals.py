@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -172,6 +173,15 @@ def _too_much(releases: Targets) -> None:
     releases.targets["index.html"] = TargetFile(1, {"sha256": "1" * 64}, "index.html")
 
 
+def _node_of_another_digest(releases: Targets) -> None:
+    path = "r/" + "1" * 64
+    releases.targets = {path: TargetFile(1, {"sha256": "2" * 64}, path)}
+
+
+def _node_without_digest(releases: Targets) -> None:
+    releases.targets = {"r/..": TargetFile(1, {"sha512": "2" * 128}, "r/..")}
+
+
 SIGNED = "tuf/2.releases.json"
 REFUSALS: dict[str, tuple[Attack, list[tuple[str, str]]]] = {
     "an old bucket as a whole": (_whole_old_bucket, [("rolled-back", "tuf/2.root.json")]),
@@ -232,6 +242,14 @@ REFUSALS: dict[str, tuple[Attack, list[tuple[str, str]]]] = {
     ),
     "a page, by a thief of online keys": (
         _other_release_of_stolen_key(_too_much),
+        [("bad-metadata", SIGNED)],
+    ),
+    "a node of another digest, by a thief of online keys": (
+        _other_release_of_stolen_key(_node_of_another_digest),
+        [("bad-metadata", SIGNED)],
+    ),
+    "a path upwards, by a thief of online keys": (
+        _other_release_of_stolen_key(_node_without_digest),
         [("bad-metadata", SIGNED)],
     ),
 }
@@ -316,3 +334,18 @@ def test_damaged_memory_is_said_and_does_not_switch_protection_off(signatures: S
     (signatures.state / name).write_bytes(b"{}")
     with pytest.raises(Foreign):
         signatures.check()
+
+
+def test_every_refusal_has_a_row_in_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "signing.md").read_text(encoding="utf-8")
+    listed = set(
+        re.findall(r"`([a-z-]+)`", "".join(line.rpartition("|")[0].split("|")[1] for line in _rows(page)))
+    )
+    kinds = {kind for _, refused in (*REFUSALS.values(), *UNSEEN.values()) for kind, _ in refused}
+    assert kinds <= listed | {"bad-pointer"}
+    assert listed - kinds == {"expired-targets", "expired-releases", "unsigned-revocations", "bad-state"}
+
+
+def _rows(page: str) -> list[str]:
+    table = page.partition("| code |")[2].partition("\n\n")[0]
+    return [line for line in table.splitlines() if line.startswith("| `")]
