@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from registry_builder.core.key import digest, node_key
 from registry_builder.core.ledger import QUARANTINED, REMOVED, Document
 from registry_builder.core.tree import Bin, NamePins, Pin, Pointer, write_rank
 from registry_builder.press import BUNDLE
-from registry_builder.previous import Noted, read_pointer
+from registry_builder.previous import POINTER_KEY, Noted, read_pointer
 from registry_builder.store.base import Reader
 from registry_builder.verify.ahead import Wanted, read_ahead
 from registry_builder.verify.documents import check_document, quarantined_keys
@@ -58,6 +59,7 @@ class Verifier:
     _next: Mapping[str, Collection[str]] = field(default_factory=dict)
     _tarballs: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     _offered: set[str] = field(default_factory=set)
+    _found: Counter[str] = field(default_factory=Counter)
     _late: list[tuple[str, Reference]] = field(default_factory=list)
 
     def run(self) -> Report:
@@ -132,8 +134,8 @@ class Verifier:
         self.report.checked["names"] += 1
         self.report.checked["versions"] += len(document.versions)
         if document.type != BUNDLE:
-            self.report.checked["_skills"] += document.state != REMOVED
-            self.report.checked["_versions"] += document.versions[-1].version if document.versions else 0
+            self._found["skills"] += document.state != REMOVED
+            self._found["versions"] += document.versions[-1].version if document.versions else 0
         try:
             summary = item.noted.summary if item.noted else None
             check_document(item.name, document, pins, summary, self.report)
@@ -192,6 +194,8 @@ class Verifier:
 
     def _reference(self, key: str, reference: Reference) -> None:
         item = self._table.find(reference.key)
+        if reference.key == POINTER_KEY:
+            return  # it was the first thing that was read
         if item is None:
             self.report.fault("dangling", key, f"names {reference.key}, which the tree does not pin")
         elif reference.sha256 not in {None, item.sha256} or reference.size not in {None, item.size}:
@@ -229,7 +233,7 @@ class Verifier:
             return None  # it was named when its bytes were looked at
 
     def _counts(self) -> None:
-        found = self.report.checked.pop("_skills", 0), self.report.checked.pop("_versions", 0)
+        found = self._found["skills"], self._found["versions"]
         stated = self.pointer.skills, self.pointer.versions
         if self.pointer.complete and not self.report.faults and found != stated:
             message = (

@@ -8,8 +8,9 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from html import unescape
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from registry_builder.core.artifact import OWN, pack
 from registry_builder.core.artifact import read as read_zip
@@ -20,6 +21,8 @@ MALFORMED = (AttributeError, IndexError, KeyError, RecursionError, TypeError, Va
 """What a reader raises, besides Unfit, for a file that is not in its format."""
 
 _CHUNKS = 2**20
+_LINK = re.compile(r"""<(?:a|link|script|img)\b[^<>]*?\s(?:href|src)="([^"]*)\"""")
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|//|#|$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,14 @@ def _sitemap(_: re.Match[str], body: bytes) -> Iterator[Reference]:
         yield Reference(url.replace("&amp;", "&"))
 
 
+def _page(found: re.Match[str], body: bytes) -> Iterator[Reference]:
+    """The links to other keys, which are relative; others are out of a text, and lead where they like."""
+    for link in set(_LINK.findall(body.decode())):
+        path = unescape(link)
+        if not _ELSEWHERE.match(path):
+            yield Reference(unquote(urlsplit(urljoin(f"http://page/{quote(found[0])}", path)).path))
+
+
 _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], bytes], Iterator[Reference]]], ...] = tuple(
     (re.compile(pattern), reader)
     for pattern, reader in (
@@ -211,5 +222,6 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], bytes], Iterator
         (r"api/search", _search),
         (r"search/index\.json", _shards),
         (r"sitemap[^/]*\.xml", _sitemap),
+        (r"(?!static/|\.well-known/).+\.html", _page),
     )
 )

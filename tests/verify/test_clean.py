@@ -222,6 +222,24 @@ def test_whatever_was_published_is_what_git_says(
     assert (report.faults, report.unprovable) == ([], [])
 
 
+ODD = """[a](nowhere.md) [b](../../etc/passwd) [c](//evil.example/x) [d](#top) [e](<x y.html>)
+<a href="raw.html">f</a>
+
+![pic](none.png) href="text.html" src='x' `<a href="code.html">`
+
+```html
+<a href="fence.html" src="x.js"><img src="y.png">
+```
+"""
+
+
+def test_links_that_an_author_wrote_are_no_references(repo: Repo) -> None:
+    repo.commit({"skills/beta/SKILL.md": skill("beta", ODD), 'skills/beta/odd <a href="x">.html': ODD})
+    registry = Registry(MemoryStore(), FLAGS)
+    registry.build(repo.path)
+    assert look(registry.store, repo.path).faults == []
+
+
 def test_flags_that_made_the_release_are_named_when_they_are_missing(world: World) -> None:
     (fault,) = look(store_of(world.now), world.repo, Flags()).faults
     assert (fault.kind, fault.key) == ("not-rebuilt", "release.json")

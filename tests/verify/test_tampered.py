@@ -375,6 +375,10 @@ FITTING: dict[str, Forge] = {
     ),
     "a search index with a shard too many": values("search/index.json", no_such_shard),
     "a schema of another address": values("schemas/release.json", lambda v: v.update({"$id": f"{BASE}/x"})),
+    "a page with a link too many": text(
+        "skills/index.html",
+        lambda t: t.replace("</body>", '<a class="x" href="none/index.html">x</a></body>'),
+    ),
     "a site map with a page too many": text(
         "sitemap.xml", lambda t: t.replace("</urlset>", f"<url><loc>{BASE}/evil.html</loc></url></urlset>")
     ),
