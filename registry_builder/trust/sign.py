@@ -94,6 +94,7 @@ class _Round:
     written: list[str] = field(default_factory=list)
     live: Live = field(default_factory=Live)
     published: int = 0
+    whole: bool = False
 
     def run(self) -> Signed:
         self.live = read_live(self.store, self.chain)
@@ -104,7 +105,8 @@ class _Round:
         snapshot = self._snapshot(releases)
         timestamp = self._timestamp(snapshot)
         both = all(self._vouched(role, held) for role, held in self._top(snapshot, timestamp))
-        self._freeze(TARGETS, self.chain.targets)
+        if snapshot is not self.live.snapshot:
+            self._freeze(TARGETS, self.chain.targets)
         # Where the root before vouches for all of it as well, clients of either root are served throughout.
         if not both:
             self._put_roots()
@@ -124,7 +126,9 @@ class _Round:
     def _published_root(self) -> int:
         """The newest version of our roots that the bucket has, 0 for none."""
         for root in reversed(self.chain.roots):
-            if self.store.tag(metadata_key(ROOT, root.version)):
+            there = self._there(metadata_key(ROOT, root.version))
+            if there is not None:
+                self.whole = there == self.chain.root.body
                 return root.version
         return 0
 
@@ -156,15 +160,22 @@ class _Round:
         return dict(old.signed.targets)
 
     def _wanted_now(self, root: str) -> dict[str, TargetFile]:
-        body = self.store.get(node_key(root))
-        if digest(body) != root:
-            raise Foreign("bad-node", "its bytes do not have the digest in its name", place=node_key(root))
-        wanted = {node_key(root): TargetFile.from_data(node_key(root), body, ["sha256"])}
+        wanted = {node_key(root): self._node(root)}
         revoked = self._there(REVOKED_KEY)
         if revoked is None:
             return wanted
         decode_revoked(revoked)
         return {**wanted, REVOKED_KEY: TargetFile.from_data(REVOKED_KEY, revoked, ["sha256"])}
+
+    def _node(self, root: str) -> TargetFile:
+        """The root node as a target, without a look at it when the keys of today signed it already."""
+        key, old = node_key(root), self.live.releases
+        if old and key in old.signed.targets and is_signed_by(self.chain.targets.signed, RELEASES, old):
+            return old.signed.targets[key]
+        body = self.store.get(key)
+        if digest(body) != root:
+            raise Foreign("bad-node", "its bytes do not have the digest in its name", place=key)
+        return TargetFile.from_data(key, body, ["sha256"])
 
     def _releases(self, wanted: dict[str, TargetFile]) -> Held[Targets]:
         old, delegator = self.live.releases, self.chain.targets.signed
@@ -179,7 +190,7 @@ class _Round:
             "targets.json": _meta(self.chain.targets),
             "releases.json": _meta(releases),
         }
-        old = self.live.snapshot
+        old = self.live.snapshot if self.live.releases else None
         if old and old.signed.meta == meta and self._still_holds(SNAPSHOT, old, self.chain.root.signed):
             return old
         expires = self.chain.lifetimes.until(SNAPSHOT, self.now)
@@ -230,6 +241,8 @@ class _Round:
 
     def _put_roots(self) -> None:
         """Each root that the bucket lacks, oldest first: a client walks through all of them."""
+        if self.whole and not self.renew:
+            return
         first = 0 if self.renew else min(self.published, len(self.chain.roots) - 1)
         for root in self.chain.roots[first:]:
             self._freeze(ROOT, root)
