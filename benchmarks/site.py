@@ -55,7 +55,8 @@ Costs = dict[str, list[Cost]]
 
 def race(folder: Path, skills: int, rounds: int) -> Costs:
     """What each subject cost in each round; the last site built is left in `folder`/site."""
-    repo, site, costs = folder / "repo", folder / "site", {}
+    repo, site = folder / "repo", folder / "site"
+    costs: Costs = {}
     synthetic.make(repo, skills)
     source = folder / "hugo"
     hugo = shutil.which("hugo")

@@ -39,7 +39,8 @@ const themes = (header) => {
   const button = make("button", { type: "button", className: "theme" });
   const show = (theme) => {
     document.documentElement.dataset.theme = theme;
-    button.textContent = `Theme: ${theme}`;
+    button.replaceChildren(make("span", { textContent: "Theme: " }), theme);
+    button.setAttribute("aria-label", `Theme: ${theme}`);
   };
   const known = remember.get("theme");
   show(THEMES.includes(known) ? known : "auto");

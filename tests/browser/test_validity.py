@@ -20,7 +20,7 @@ def invalid(files: list[Path]) -> list[str]:
     """What is wrong with `files`."""
     if not VALIDATOR.exists() or not NODE.exists():
         pytest.skip("html-validate or the Node that it needs is not installed: make setup")
-    command = [NODE, VALIDATOR, "--config", RULES, "--formatter", "json", *files]
+    command: list[str | Path] = [NODE, VALIDATOR, "--config", RULES, "--formatter", "json", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return [
