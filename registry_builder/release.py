@@ -17,7 +17,6 @@ from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import LOST, QUARANTINED, REMOVED, Document, Row, encode
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Collection, Page, Site, Summary, summarise
-from registry_builder.emit.base import Source as Made
 from registry_builder.emit.table import (
     EMITTERS,
     budgets,
@@ -160,14 +159,9 @@ class Assembly:
         skill = published_skill(document, files) if files else None
         self._page(Page(in_words_of(document, skill), skill, files))
 
-    def _source(self, document: Document, row: Row) -> Made | None:
-        files = self.work.files(document, row)
-        skill = published_skill(document, files)
-        return Made(skill, row.version, files) if skill else None
-
     def _page(self, page: Page) -> None:
         document, name = page.document, page.document.name
-        page = replace(page, earlier=partial(self._source, document))
+        page = replace(page, earlier=partial(self.work.earlier, document))
         keys = self._kept(document)
         emitters, site = self.work.settings.emitters, self._site_of(name)
         emitted = emit_skill(emitters, page, site)
@@ -218,7 +212,7 @@ class Assembly:
         return found
 
     def _remade(self, document: Document, row: Row, known: set[str]) -> dict[str, Pin]:
-        source = self._source(document, row)
+        source = self.work.source_of(document, row)
         if source is None:
             return {}
         made = objects_of(source, self.work.settings, self.work.site)

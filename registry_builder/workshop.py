@@ -20,8 +20,9 @@ from registry_builder.core.rules import check_names
 from registry_builder.core.state import with_states
 from registry_builder.core.tree import Pin
 from registry_builder.emit.base import Collection, Site
+from registry_builder.emit.base import Source as Made
 from registry_builder.own_files import OwnFiles, check_own_files, collections_of
-from registry_builder.press import BUNDLE, Checked, bundle_of, check, press, unfit
+from registry_builder.press import BUNDLE, Checked, bundle_of, check, press, published_skill, unfit
 from registry_builder.previous import View
 from registry_builder.settings import Settings
 from registry_builder.source import Listing, Source
@@ -78,6 +79,19 @@ class Workshop:
         if files is None:
             raise refusal
         return files
+
+    def source_of(self, document: Document, row: Row) -> Made | None:
+        """What `row` was minted from; None when no rule can read it any more. Raises Missing, Foreign."""
+        files = self.files(document, row)
+        skill = published_skill(document, files)
+        return Made(skill, row.version, files) if skill else None
+
+    def earlier(self, document: Document, row: Row) -> Made | None:
+        """The same for a page that compares versions; None also for bytes that are lost."""
+        try:
+            return self.source_of(document, row)
+        except (Missing, Foreign):
+            return None
 
     def _in_git(self, document: Document, row: Row) -> tuple[File, ...] | None:
         """What Git has under the tree of `row`, if it still makes the same artifact."""
