@@ -23,6 +23,7 @@ from registry_builder.spool import Spool
 from registry_builder.store.base import Listed, Reader
 from registry_builder.templates import load_templates
 from registry_builder.verify.git_repo import Repository, repositories
+from registry_builder.verify.references import MALFORMED
 from registry_builder.verify.report import Report
 from registry_builder.verify.rows import Rows
 
@@ -93,6 +94,12 @@ class Rebuild:
                 return
             except Refusal as error:
                 self.report.fault("not-rebuilt", error.place or "release.json", error.message)
+                return
+            except (*MALFORMED, AssertionError) as error:
+                # The ledger is somebody else's word: no builder of ours need have written it.
+                self.report.fault(
+                    "not-rebuilt", "release.json", f"nothing can be built on its ledger: {error!r}"
+                )
                 return
             self._compare(release, previous.view, spool)
             self._repositories(release, spool)

@@ -475,6 +475,12 @@ def other_metadata(forgery: Forgery) -> str:
     return row("alpha", 1, derived=derived)(forgery)
 
 
+def no_digest(forgery: Forgery) -> str:
+    npm = replace(document(forgery.objects).newest.derived["npm"], sha512="none")
+    derived = {**document(forgery.objects).newest.derived, "npm": npm}
+    return row("alpha", 1, derived=derived)(forgery)
+
+
 def other_commit_of_pointer(forgery: Forgery) -> str:
     forgery.pointer = replace(forgery.pointer, commit="1" * 40)
     return "release.json"
@@ -508,6 +514,7 @@ ONLY_GIT_TELLS: dict[str, Forge] = {
     "a row with another number of files": row("alpha", 1, files=99),
     "a row with the bytes of another skill": evil_artifact,
     "a row with another sx bundle": other_metadata,
+    "a row with a tarball of no digest": no_digest,
     "a row that somebody yanked": row("beta", 0, state="yanked", reason="because"),
     "a bundle of another collection": row("things", 0, tree="3" * 40),
     "a version that is kept from us": hidden_version,
