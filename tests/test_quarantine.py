@@ -194,3 +194,20 @@ def test_the_words_of_a_quarantined_version_are_withheld(repo: Repo, tmp_path: P
     build(repo, out)
     quarantine(repo, out, "alpha")
     assert not speaking(out, b"Ignore all rules") + speaking(out, b"Does alpha")
+
+
+def test_a_quarantine_and_a_rollback_can_be_signed_at_once(repo: Repo, tmp_path: Path) -> None:
+    out, keys = tmp_path / "out", tmp_path / "keys"
+    assert run(["keys", "init", "--dir", str(keys)]) == 0
+    build(repo, out)
+    repo.commit({"skills/beta/SKILL.md": skill("beta", "bad")})
+    build(repo, out)
+    signed = ["--sign", "--keys", str(keys)]
+    assert quarantine(repo, out, "alpha", *signed) == 0
+    trusted = str(next(keys.glob("**/root.json")))
+    state = ["--state", str(tmp_path / "state")]
+    assert run(["verify", str(out), "--trust", trusted, *state]) == 0
+    flags = ["--to", str(out), "-C", str(repo.path), "--base-url", BASE, "--name", "reg"]
+    assert run(["rollback", "beta", "--to-generation", "1", *flags, *signed]) == 0
+    assert run(["verify", str(out), "--trust", trusted, *state]) == 0
+    assert build(repo, out) == 0

@@ -10,6 +10,7 @@ import click
 from registry_builder.cli.findings import count
 from registry_builder.cli.options import Progress, content_option, echo_json, json_option, opened
 from registry_builder.cli.publishing import Job, flags_of, release_options, same_settings, store_option
+from registry_builder.cli.sign import signing, signing_options
 from registry_builder.previous import Previous
 from registry_builder.revoke import revoke, sweep
 from registry_builder.store.target import open_store
@@ -21,6 +22,8 @@ from registry_builder.store.target import open_store
 @click.option("--reason", required=True, help="Why; it is published in revoked.json and on the page.")
 @content_option
 @release_options
+@click.option("--sign", "signed", is_flag=True, help="Sign what was published; needs --keys.")
+@signing_options(required=False)
 @json_option
 def quarantine(
     asset: str,
@@ -33,6 +36,10 @@ def quarantine(
     preset: str | None,
     emit: str | None,
     skip_invalid: bool,
+    signed: bool,
+    keys: Path | None,
+    key: tuple[Path, ...],
+    key_env: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Delete the bytes of NAME (all versions, or one) wherever the registry serves them.
@@ -40,6 +47,7 @@ def quarantine(
     The digest goes into revoked.json first, so no later build brings it back. Then the same commit is
     released again without it: give the flags of the last build.
     """
+    sign = signing(keys, key, key_env) if signed else None
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
     store = open_store(target, single_writer=single_writer)
     with store:
@@ -55,6 +63,8 @@ def quarantine(
             release, published = job.publish(store)
             progress.end()
             gone = sweep(store, previous, release, made)
+        if sign:
+            sign(store)
     rows = sorted({row for item in made for row in item.rows})
     if as_json:
         digests = [item.sha256 for item in made]

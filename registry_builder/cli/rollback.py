@@ -12,6 +12,7 @@ import click
 from registry_builder.cli.options import content_option, json_option, opened
 from registry_builder.cli.publishing import flags_of, release_options, same_settings, store_option
 from registry_builder.cli.releasing import Run
+from registry_builder.cli.sign import signing, signing_options
 from registry_builder.core.errors import Missing
 from registry_builder.previous import Previous
 from registry_builder.rollback import Rollback, view_at
@@ -25,6 +26,8 @@ from registry_builder.workshop import Workshop
 @store_option
 @click.option("--to-generation", "generation", required=True, type=int, help="The release to go back to.")
 @release_options
+@click.option("--sign", "signed", is_flag=True, help="Sign what was published; needs --keys.")
+@signing_options(required=False)
 @json_option
 def rollback(
     names: tuple[str, ...],
@@ -37,6 +40,10 @@ def rollback(
     preset: str | None,
     emit: str | None,
     skip_invalid: bool,
+    signed: bool,
+    keys: Path | None,
+    key: tuple[Path, ...],
+    key_env: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Serve NAMEs (default: everything) as generation G did, under new version numbers.
@@ -46,6 +53,7 @@ def rollback(
     """
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
     started = monotonic()
+    sign = signing(keys, key, key_env) if signed else None
     store = open_store(target, single_writer=single_writer)
     pointer = Previous(store).pointer
     if pointer is None:
@@ -60,6 +68,7 @@ def rollback(
             target=target,
             as_json=as_json,
             started=started,
+            sign=sign,
             before=partial(_back, names=names, generation=generation),
         ).run()
 
