@@ -121,6 +121,7 @@ class Look:
                 for key in verifier.unpinned():
                     self.report.note("unpinned", key, "is there, and the release does not pin it")
             if self.repo:
+                verifier.forget()
                 self._rebuild(verifier, self.repo, progress)
         finally:
             progress.end()

@@ -241,6 +241,12 @@ class Verifier:
             )
             self.report.fault("wrong-count", "release.json", message)
 
+    def forget(self) -> None:
+        """Give the memory of the pins back; what comes after needs only the nodes."""
+        self._table, self._tarballs = Table(), {}
+        self._offered.clear()
+        self._late.clear()
+
     def documents(self) -> Iterator[Document]:
         """Every ledger document that can be read."""
         for _, node in self._nodes.bins():
