@@ -55,6 +55,7 @@ class FilesystemStore:
             self._unlock()
             raise _trouble(error, str(self.root)) from error
         shutil.rmtree(self.root / TEMPORARY, ignore_errors=True)
+        self._folders.clear()
         self._umask = os.umask(0o022)
         return self
 
