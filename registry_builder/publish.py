@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
+from threading import Lock
 from typing import TypeVar
 
 from msgspec import UNSET
@@ -123,6 +124,8 @@ class Publisher:
     reconcile: bool = False
     after: int = 0
     _tag: str = ""
+    _opened: Pointer | None = None
+    _asking: Lock = field(default_factory=Lock)
 
     def apply(self, release: Release, plan: Plan) -> Published:
         """Write what `plan` says and swap the pointer. Raises Busy, Foreign, Trouble; then run again."""
@@ -157,6 +160,7 @@ class Publisher:
         )
         expected = digest(encode(before)) if before else ""
         self._tag = self.store.put(POINTER_KEY, encode(pointer), expect=self._current_tag(expected))
+        self._opened = pointer
         return pointer
 
     def _refuse_living(self, pointer: Pointer) -> None:
@@ -196,6 +200,7 @@ class Publisher:
         """Write a key that does not hold its bytes yet; gives it when it held some that are not ours."""
         self.tick("written")
         if not change.allowed:
+            self._keep_lease()
             try:
                 self.store.put(change.key, self.spool.get(change.key), expect="")
             except Busy:
@@ -211,23 +216,39 @@ class Publisher:
         foreign = there is not None and there not in change.allowed
         if foreign and classify(change.key) not in _ALWAYS_OURS:
             if not self.reconcile and there not in self.previous.once_pinned(change.key):
+                self._still_ours()
                 _refuse_foreign(change.key)
             foreign = self.reconcile
+        self._keep_lease()
         self.store.put(change.key, self.spool.get(change.key), expect=tag.value if tag else "")
         return change.key if foreign else None
 
     def _put_node(self, key: str) -> None:
         """Write a node, unless it is there; one with other bytes is written over."""
+        self._keep_lease()
         try:
             self.store.put(key, self.spool.get(key), expect="")
         except Busy:
             if digest(self.store.get(key)) != key.removeprefix("r/"):
                 self.store.put(key, self.spool.get(key))
 
+    def _keep_lease(self) -> None:
+        """Ask again who publishes once half of our lease has passed: we may have slept."""
+        until = self._opened.lease_until if self._opened else None
+        if not self.store.exclusive and until and _stamp(self.now() + LEASE / 2) > until:
+            self._still_ours()
+
     def _still_ours(self) -> None:
-        tag = None if self.store.exclusive else self.store.tag(POINTER_KEY)
-        if tag is not None and tag.value != self._tag:
-            raise Busy("overtaken", "another publisher took over", place=POINTER_KEY, mend="run again")
+        """Raises Busy when another publisher took over. Makes our lease longer when half of it has passed."""
+        if self.store.exclusive or not self._opened:
+            return
+        with self._asking:
+            tag = self.store.tag(POINTER_KEY)
+            if tag is None or tag.value != self._tag:
+                raise Busy("overtaken", "another publisher took over", place=POINTER_KEY, mend="run again")
+            if _stamp(self.now() + LEASE / 2) > (self._opened.lease_until or ""):
+                self._opened = replace(self._opened, lease_until=_stamp(self.now() + LEASE))
+                self._tag = self.store.put(POINTER_KEY, encode(self._opened), expect=self._tag)
 
     def _complete(self, release: Release, opened: Pointer) -> Pointer:
         record = Record(
