@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import msgspec
 
 from registry_builder.core.artifact import OWN, pack
 from registry_builder.core.artifact import read as read_zip
-from registry_builder.core.errors import Missing, Unfit
+from registry_builder.core.errors import Foreign, Missing, Unfit
 from registry_builder.core.folder import File
 from registry_builder.core.key import digest, download_key
 from registry_builder.core.ledger import LOST, YANKED, Document, Row, decode_document, encode
@@ -24,18 +25,67 @@ from registry_builder.workshop import Workshop
 SCHEMA = 1
 
 
-def exported(view: View, generation: int, commit: str) -> Iterator[bytes]:
-    """The lines of a back-up of `view`."""
+class Head(msgspec.Struct, frozen=True):
+    """The first line: when it was made, and of what."""
+
+    schema: int
+    generation: int
+    root: str | None = None
+
+
+class _Named(msgspec.Struct):
+    """The name that a line is about."""
+
+    name: str | None = None
+    bundle: str | None = None
+
+
+def exported(view: View, generation: int, commit: str, before: bytes | None = None) -> Iterator[bytes]:
+    """The lines of a back-up of `view`; what is as in the back-up `before` comes from there."""
     head = {"schema": SCHEMA, "generation": generation, "commit": commit, "root": view.root_sha256}
     yield json.dumps(head, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    known = _unchanged(view, before) if before else {}
     for name in view.noted:
-        document = view.document(name)
-        if document is None:
-            continue
-        yield encode(document)
-        for row in document.versions if document.type == BUNDLE else ():
-            (manifest,) = read_zip(view.reader.get(download_key(name, row.sha256)), OWN)
-            yield encode(Manifest(bundle=name, version=row.version, manifest=manifest.data.decode()))
+        yield from known[name] if name in known else _lines(view, name)
+
+
+def _lines(view: View, name: str) -> Iterator[bytes]:
+    document = view.document(name)
+    if document is None:
+        return
+    yield encode(document)
+    for row in document.versions if document.type == BUNDLE else ():
+        (manifest,) = read_zip(view.reader.get(download_key(name, row.sha256)), OWN)
+        yield encode(Manifest(bundle=name, version=row.version, manifest=manifest.data.decode()))
+
+
+def _unchanged(view: View, before: bytes) -> dict[str, list[bytes]]:
+    """Name → lines in `before` of what is the same in `view`; nothing when its release is gone."""
+    found: dict[str, list[bytes]] = defaultdict(list)
+    try:
+        older = View(view.reader, head_of(before).root)
+        changed = frozenset(view.changed_since(older))
+        for line in before.splitlines(keepends=True)[1:]:
+            named = msgspec.json.decode(line, type=_Named)
+            name = named.bundle or named.name or ""
+            if name not in changed:
+                found[name].append(line)
+    except (Missing, Foreign, msgspec.MsgspecError):
+        return {}
+    return found
+
+
+def head_of(body: bytes) -> Head:
+    """The head of a back-up. Raises Unfit."""
+    try:
+        head = msgspec.json.decode(body.partition(b"\n")[0], type=Head)
+    except msgspec.MsgspecError as error:
+        mend = "skillpress ledger export"
+        raise Unfit("bad-ledger", f"no ledger: {error}", place="line 1", mend=mend) from error
+    if head.schema != SCHEMA:
+        message = f"a ledger of schema {head.schema}, and this knows {SCHEMA}"
+        raise Unfit("bad-ledger", message, place="line 1", mend="use a newer skillpress")
+    return head
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,17 +107,10 @@ class Backup:
 
 def imported(body: bytes) -> Backup:
     """A back-up as it was exported. Raises Unfit with the line that is not in its form."""
-    lines = body.splitlines()
+    generation = head_of(body).generation
     found: dict[str, Document] = {}
     manifests: dict[tuple[str, int], bytes] = {}
-    try:
-        head = json.loads(lines[0])
-        generation = {SCHEMA: int(head["generation"])}[head["schema"]]
-    except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise Unfit(
-            "bad-ledger", f"no ledger: {error}", place="line 1", mend="skillpress ledger export"
-        ) from error
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in enumerate(body.splitlines()[1:], 2):
         try:
             if line.startswith(b'{"bundle":'):
                 item = msgspec.json.decode(line, type=Manifest)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +17,7 @@ from registry_builder.core.config import (
     ContentTable,
     EmitTable,
     LimitsTable,
+    PublishTable,
     RegistryFile,
     RegistryTable,
     SiteTable,
@@ -104,11 +105,13 @@ class Settings:
     site: SiteTable = field(default_factory=SiteTable)
     skip_invalid: bool = False
     allow_empty: bool = False
+    publish: PublishTable = field(default_factory=PublishTable)
 
     @property
     def sha256(self) -> str:
-        """Digest of the settings in force but `allow_empty`, which decides whether, not what."""
-        ours = replace(self, allow_empty=False)
+        """Digest of what decides the release: not `allow_empty`, nor where the ledger is copied to."""
+        ours = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "publish"}
+        ours["allow_empty"] = False
         return hashlib.sha256(msgspec.json.encode(ours, order="sorted", enc_hook=sorted)).hexdigest()
 
 
@@ -132,6 +135,7 @@ def settle(file: RegistryFile, flags: Flags, *, folder_name: str, origin: str | 
         site=file.site,
         skip_invalid=flags.skip_invalid,
         allow_empty=flags.allow_empty,
+        publish=file.publish,
     )
 
 

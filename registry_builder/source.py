@@ -115,10 +115,14 @@ class Source:
         return re.sub(r"(?<=://)[^/@]*@", "", self.repository.remotes["origin"].url)
 
     @property
+    def place(self) -> Path:
+        """Where the repository is: its work tree, or itself when it is bare."""
+        return Path(self.repository.working_tree_dir or self.repository.git_dir).resolve()
+
+    @property
     def folder_name(self) -> str:
         """What the repository's folder is called, without ".git"."""
-        place = Path(self.repository.working_tree_dir or self.repository.git_dir).resolve()
-        return place.name.removesuffix(".git")
+        return self.place.name.removesuffix(".git")
 
     def commit(self, rev: str) -> Commit:
         """The commit that `rev` names. Raises Missing."""

@@ -70,6 +70,7 @@ def names_of(form: type[Struct]) -> set[str]:
         ("content", config.ContentTable),
         ("check.limits", config.LimitsTable),
         ("emit", config.EmitTable),
+        ("publish", config.PublishTable),
         ("skills.<name>", config.SkillTable),
         ("site", config.SiteTable),
     ],
@@ -83,7 +84,7 @@ def test_the_rows_of_check_are_its_settings_but_for_the_limits() -> None:
 
 
 def test_every_section_is_explained() -> None:
-    explained = {"registry", "content", "check", "emit", "skills", "site"}
+    explained = {"registry", "content", "check", "emit", "publish", "skills", "site"}
     assert names_of(config.RegistryFile) == explained
     assert names_of(config.Owner) <= set(re.findall(r"`(\w+)`", text_of(DOCS / "content.md")))
 

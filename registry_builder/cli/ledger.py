@@ -11,7 +11,7 @@ import click
 from registry_builder.cli.options import content_option, json_option, opened
 from registry_builder.cli.publishing import flags_of, release_options, store_option
 from registry_builder.cli.releasing import Run
-from registry_builder.core.errors import Missing, Trouble
+from registry_builder.core.errors import Missing, Misuse, Trouble
 from registry_builder.ledger_file import Backup, Restore, exported, imported
 from registry_builder.previous import Previous
 from registry_builder.source import Source
@@ -37,13 +37,20 @@ def export(store: str) -> None:
 
 
 @ledger.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--from-ref",
+    nargs=2,
+    metavar="URL REF",
+    help="Read the copy that `publish` keeps on a Git ref; URL may name a remote.",
+)
 @content_option
 @store_option
 @release_options
 @json_option
 def import_(
-    file: Path,
+    file: Path | None,
+    from_ref: tuple[str, str] | None,
     content: Path,
     target: str,
     single_writer: bool,
@@ -54,17 +61,14 @@ def import_(
     skip_invalid: bool,
     as_json: bool,
 ) -> int:
-    """Fill an empty STORE from a back-up: the numbers from FILE, the bytes from Git.
+    """Fill an empty STORE from a back-up: the numbers from FILE or a Git ref, the bytes from Git.
 
     A version whose tree Git no longer has stays in the ledger, yanked.
     """
-    try:
-        backup = imported(file.read_bytes())
-    except OSError as error:
-        raise Trouble("unreadable", error.strerror or str(error), place=str(file)) from error
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
     started = monotonic()
     with opened(content, "HEAD", flags) as (source, commit, settings):
+        backup = imported(_back_up(file, from_ref, source))
         return Run(
             source=source,
             commit=commit,
@@ -76,6 +80,20 @@ def import_(
             before=_restore(backup, source),
             after=backup.generation,
         ).run()
+
+
+def _back_up(file: Path | None, from_ref: tuple[str, str] | None, source: Source) -> bytes:
+    if (file is None) == (from_ref is None):
+        raise Misuse("one-back-up", "there is one back-up to import", mend="give FILE or --from-ref URL REF")
+    if from_ref is not None:
+        from registry_builder.ledger_mirror import mirror_at, read_mirror
+
+        return read_mirror(mirror_at(source.place, *from_ref))
+    assert file is not None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Trouble("unreadable", error.strerror or str(error), place=str(file)) from error
 
 
 def _restore(backup: Backup, source: Source) -> Callable[[Previous], Callable[[Workshop], None]]:

@@ -85,6 +85,7 @@ def publish(
             purge=purge,
             sign=sign,
             reconcile=reconcile,
+            mirrors=True,
         ).run()
 
 

@@ -15,6 +15,7 @@ from registry_builder.cli import findings as shown
 from registry_builder.cli.options import Progress, echo_json, finding_row
 from registry_builder.cli.publishing import Job
 from registry_builder.cli.sign import say_signed, signed_row
+from registry_builder.core.errors import Refusal
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
 from registry_builder.expectation import check_expected
@@ -55,6 +56,8 @@ class Run:
     sign: Callable[[Store], Signed] | None = None
     signed: Signed | None = None
     pushed: str | None = None
+    mirrors: bool = False
+    mirrored: str | None = None
     jobs: int = field(default_factory=cores)
 
     def run(self) -> int:
@@ -73,8 +76,7 @@ class Run:
                 and is_noop(previous, self.commit.id, self.settings)
                 and previous.pointer
             ):
-                self._sign()
-                self._push()
+                self._after()
                 return self._say_noop(previous.pointer)
             try:
                 release, changes, published = self._publish(previous, progress)
@@ -83,8 +85,7 @@ class Run:
                 return self._say_refused(error)
             finally:
                 progress.end()
-            self._sign()
-            self._push()
+            self._after()
         if self.purge:
             purge(self.purge, changes, self.settings.base_url)
         return self._say(release, published)
@@ -117,6 +118,27 @@ class Run:
         if self.remote:
             self.pushed = push(Previous(self.store).view, self.remote)
             click.echo(f"pushed {self.pushed[:12]} to {self.remote}", err=True)
+
+    def _after(self) -> None:
+        self._sign()
+        self._push()
+        self._mirror()
+
+    def _mirror(self) -> None:
+        """Copy the ledger to the ref of the settings. What fails is said, and left to the next publish."""
+        table = self.settings.publish
+        if not self.mirrors or table.ledger_ref is None:
+            return
+        from registry_builder.ledger_mirror import mirror_at, renew_mirror
+
+        try:
+            mirror = mirror_at(self.source.place, table.ledger_remote, table.ledger_ref)
+            self.mirrored = renew_mirror(Previous(self.store), mirror, self.commit)
+        except Refusal as error:
+            click.echo(f"warning: it is published, but the ledger was not copied: {error}", err=True)
+            return
+        if self.mirrored:
+            click.echo(f"copied the ledger as {self.mirrored[:12]} to {mirror}", err=True)
 
     def _say_noop(self, pointer: Pointer) -> int:
         if self.as_json:
@@ -192,6 +214,7 @@ class Run:
             "skipped": [],
             **({"signed": signed_row(self.signed)} if self.signed else {}),
             **({"pushed": self.pushed} if self.pushed else {}),
+            **({"ledger": self.mirrored} if self.mirrored else {}),
             "seconds": round(monotonic() - self.started, 3),
         }
 

@@ -72,6 +72,13 @@ class EmitTable(_Table, frozen=True):
     enable: tuple[str, ...] = ("core",)
 
 
+class PublishTable(_Table, frozen=True):
+    """[publish]: where a publish leaves a copy of the ledger; no part of the release."""
+
+    ledger_ref: str | None = None
+    ledger_remote: str = "origin"
+
+
 class SkillTable(_Table, frozen=True):
     """[skills.<name>]: what the operator decides about one skill."""
 
@@ -94,6 +101,7 @@ class RegistryFile(_Table, frozen=True):
     content: ContentTable = ContentTable()
     check: CheckTable = CheckTable()
     emit: EmitTable = EmitTable()
+    publish: PublishTable = PublishTable()
     skills: dict[str, SkillTable] = field(default_factory=dict)
     site: SiteTable = SiteTable()
 
@@ -133,6 +141,7 @@ _TABLES: tuple[type[Struct], ...] = (
     CheckTable,
     LimitsTable,
     EmitTable,
+    PublishTable,
     SkillTable,
     SiteTable,
     CollectionTable,

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from registry_builder.core.errors import Busy, Missing, Refusal, Trouble
 from registry_builder.core.key import CACHE_CONTROL, classify, content_type
 from registry_builder.store.base import Listed, Tag
+from registry_builder.store.fast import FastPut, fast_put
 
 MULTIPART = 64 * 2**20
 PART = 16 * 2**20
@@ -64,7 +66,9 @@ class S3Store:
         self.promise = "unknown"
         self._single_writer = single_writer
         self._conditional = True
-        self._client = _client(endpoint_url, region)
+        self._session = boto3.Session()
+        self._client = _client(self._session, endpoint_url, region)
+        self.fast: FastPut | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +81,7 @@ class S3Store:
     def prepare(self) -> None:
         """Probe conditional writes. Raises Trouble when they do not hold and we may not be alone."""
         self.promise = self._probe()
+        self.fast = fast_put(self._session, self._client, self.bucket)
         if self.promise == "compare-and-swap":
             return
         self._conditional = False
@@ -137,12 +142,28 @@ class S3Store:
         if expect is not None and self._conditional:
             condition = {"IfMatch": expect} if expect else {"IfNoneMatch": "*"}
         try:
+            if self.fast and len(body) <= MULTIPART:
+                with suppress(Trouble):
+                    return self._put_fast(self.fast, key, body, expect if self._conditional else None)
             return self._put(key, body, condition)
         except Busy:
             # A write that was answered too late is retried by the client and then meets itself.
             there = self.tag(key)
             if there and there.sha256 == hashlib.sha256(body).hexdigest():
                 return there.value
+            raise
+
+    def _put_fast(self, fast: FastPut, key: str, body: bytes, expect: str | None) -> str:
+        """As `_put`. What fails once is left to boto3 from then on, which also says what is wrong."""
+        about = {
+            "Content-Type": content_type(key),
+            "Cache-Control": CACHE_CONTROL[classify(key)],
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        try:
+            return fast.put(self.prefix + key, body, about, expect)
+        except Trouble:
+            self.fast = None
             raise
 
     def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> str:
@@ -204,7 +225,7 @@ class S3Store:
         return Tag(str(answer["ETag"]), answer.get("Metadata", {}).get("sha256"))
 
 
-def _client(endpoint_url: str | None, region: str | None) -> Any:
+def _client(session: boto3.Session, endpoint_url: str | None, region: str | None) -> Any:
     config = Config(
         signature_version="s3v4",
         retries={"mode": "standard", "max_attempts": 8},
@@ -215,7 +236,7 @@ def _client(endpoint_url: str | None, region: str | None) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+    return session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
 
 
 def _refusal(error: ClientError | BotoCoreError, key: str) -> Refusal:

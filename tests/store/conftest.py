@@ -1,4 +1,7 @@
-"""Real S3 over the wire: one server a session, in this process, a bucket a test."""
+"""Real S3 over the wire: one server a session, in this process, a bucket a test.
+
+SKILLPRESS_TEST_S3 may name a bucket of any other server, with the usual AWS credentials: see docs/stores.md.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+ELSEWHERE = os.environ.get("SKILLPRESS_TEST_S3")
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -32,8 +36,12 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def s3_address(s3_endpoint: str) -> str:
-    """The address of an empty bucket, with a prefix."""
+def s3_address(request: pytest.FixtureRequest) -> str:
+    """The address of an empty bucket with a prefix, or of a new prefix elsewhere."""
+    if ELSEWHERE:
+        place, _, options = ELSEWHERE.partition("?")
+        return f"{place.rstrip('/')}/{uuid.uuid4().hex}?{options}"
+    s3_endpoint = request.getfixturevalue("s3_endpoint")
     bucket = f"b{uuid.uuid4().hex}"
     client = boto3.client("s3", endpoint_url=s3_endpoint)
     client.create_bucket(Bucket=bucket)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import boto3
 import pytest
+from store.conftest import ELSEWHERE
 
-from registry_builder.core.errors import Busy, Foreign, Missing, Misuse, Refusal
+from registry_builder.core.errors import Busy, Foreign, Missing, Misuse, Refusal, Trouble
 from registry_builder.store.base import Listed, Store
+from registry_builder.store.fast import fast_put
 from registry_builder.store.filesystem import FilesystemStore
 from registry_builder.store.memory import MemoryStore
 from registry_builder.store.s3 import S3Store
@@ -18,7 +22,7 @@ from registry_builder.store.target import open_store
 IMMUTABLE = f"api/v1/downloads/public/a/{'0' * 64}.zip"
 
 
-@pytest.fixture(params=["memory", "filesystem", "s3"])
+@pytest.fixture(params=["memory", "filesystem", "s3", "s3 by boto3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made: Store
     if request.param == "memory":
@@ -26,10 +30,22 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     elif request.param == "filesystem":
         made = FilesystemStore(tmp_path / "out")
     else:
-        made = open_store(request.getfixturevalue("s3_address"))
+        made = open_store(request.getfixturevalue("s3_address"), single_writer=bool(ELSEWHERE))
     with made as entered:
         entered.prepare()
+        if isinstance(entered, S3Store):
+            assert entered.fast, "obstore is a dependency"
+            if request.param == "s3 by boto3":
+                entered.fast = None
         yield entered
+
+
+@pytest.fixture
+def swapping(store: Store) -> Store:
+    """A store with conditional writes; a server elsewhere may have none."""
+    if ELSEWHERE and isinstance(store, S3Store) and store.promise != "compare-and-swap":
+        pytest.skip(f"this server: {store.promise}")
+    return store
 
 
 def test_what_was_put_is_got_and_listed_in_order(store: Store) -> None:
@@ -61,46 +77,47 @@ def test_the_last_of_two_puts_holds_and_changes_the_tag(store: Store) -> None:
     assert store.get("x") == b"2"
 
 
-def test_the_tag_tells_the_digest(store: Store) -> None:
+def test_the_tag_tells_the_digest_but_on_a_file_system(store: Store) -> None:
     store.put("x", b"1")
     tag = store.tag("x")
     assert tag is not None
-    assert tag.sha256 == "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    sha256 = "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    assert tag.sha256 == (None if isinstance(store, FilesystemStore) else sha256)
 
 
-def test_create_only_refuses_a_key_that_is_there(store: Store) -> None:
-    store.put("x", b"1", expect="")
+def test_create_only_refuses_a_key_that_is_there(swapping: Store) -> None:
+    swapping.put("x", b"1", expect="")
     with pytest.raises(Busy):
-        store.put("x", b"2", expect="")
-    assert store.get("x") == b"1"
+        swapping.put("x", b"2", expect="")
+    assert swapping.get("x") == b"1"
 
 
-def test_compare_and_swap_refuses_another_tag(store: Store) -> None:
-    tag = store.put("x", b"1")
-    newer = store.put("x", b"2", expect=tag)
+def test_compare_and_swap_refuses_another_tag(swapping: Store) -> None:
+    tag = swapping.put("x", b"1")
+    newer = swapping.put("x", b"2", expect=tag)
     with pytest.raises(Busy):
-        store.put("x", b"3", expect=tag)
-    assert store.put("x", b"4", expect=newer)
-    assert store.get("x") == b"4"
+        swapping.put("x", b"3", expect=tag)
+    assert swapping.put("x", b"4", expect=newer)
+    assert swapping.get("x") == b"4"
 
 
-def test_compare_and_swap_of_a_key_that_went_is_refused(store: Store) -> None:
-    tag = store.put("x", b"1")
-    store.delete("x")
+def test_compare_and_swap_of_a_key_that_went_is_refused(swapping: Store) -> None:
+    tag = swapping.put("x", b"1")
+    swapping.delete("x")
     with pytest.raises(Refusal):
-        store.put("x", b"2", expect=tag)
-    assert store.tag("x") is None
+        swapping.put("x", b"2", expect=tag)
+    assert swapping.tag("x") is None
 
 
-def test_of_many_who_create_at_once_one_wins(store: Store) -> None:
+def test_of_many_who_create_at_once_one_wins(swapping: Store) -> None:
     def create(number: int) -> bool:
         try:
-            store.put("raced", str(number).encode(), expect="")
+            swapping.put("raced", str(number).encode(), expect="")
         except Busy:
             return False
         return True
 
-    with ThreadPoolExecutor(store.parallel) as pool:
+    with ThreadPoolExecutor(swapping.parallel) as pool:
         winners = sum(pool.map(create, range(24)))
     assert winners == 1
 
@@ -121,21 +138,43 @@ def test_any_size_comes_back_whole(store: Store, size: int) -> None:
     assert list(store.list(IMMUTABLE)) == [Listed(IMMUTABLE, size)]
 
 
-def test_s3_keeps_type_cache_header_and_digest(s3_address: str) -> None:
-    store = open_store(s3_address)
+@pytest.mark.parametrize("fast", [True, False])
+def test_s3_keeps_type_cache_header_and_digest(s3_address: str, fast: bool) -> None:
+    store = open_store(s3_address, single_writer=bool(ELSEWHERE))
     assert isinstance(store, S3Store)
     with store:
-        store.put("marketplace.json", b"{}")
-        store.put(IMMUTABLE, b"zip")
+        store.prepare()
+        store.fast = store.fast if fast else None
+        tags = [store.put("marketplace.json", b"{}"), store.put(IMMUTABLE, b"zip")]
         heads = [store.head(key) for key in ("marketplace.json", IMMUTABLE)]
+        assert bool(store.fast) is fast
+    digests = [hashlib.sha256(body).hexdigest() for body in (b"{}", b"zip")]
+    assert [(head["ETag"], head["Metadata"]) for head in heads] == [
+        (tag, {"sha256": digest}) for tag, digest in zip(tags, digests, strict=True)
+    ]
     assert [(head["ContentType"], head["CacheControl"]) for head in heads] == [
         ("application/json", "public, max-age=60"),
         ("application/zip", "public, max-age=31536000, immutable"),
     ]
 
 
+def test_what_the_fast_path_cannot_do_is_left_to_boto3_which_names_it(s3_address: str) -> None:
+    store = open_store(s3_address, single_writer=bool(ELSEWHERE))
+    assert isinstance(store, S3Store)
+    with store:
+        store.prepare()
+        store.put("a//b", b"1")
+        assert store.fast is None
+        assert store.get("a//b") == b"1"
+        store.prepare()
+        store.bucket = "there-is-no-such-bucket"
+        store.fast = fast_put(boto3.Session(), store._client, store.bucket)
+        with pytest.raises(Trouble, match="no-bucket"):
+            store.put("x", b"1")
+
+
 def test_a_listing_of_thousands_has_every_key_once(s3_address: str) -> None:
-    with open_store(s3_address) as store, ThreadPoolExecutor(8) as pool:
+    with open_store(s3_address, single_writer=bool(ELSEWHERE)) as store, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: store.put(f"k/{number:04}", b""), range(1050)))
         keys = [item.key for item in store.list("k/")]
     assert keys == [f"k/{number:04}" for number in range(1050)]
