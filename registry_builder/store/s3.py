@@ -7,12 +7,23 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 from botocore.client import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    IncompleteReadError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from registry_builder.core.errors import Busy, Missing, Refusal, Trouble
 from registry_builder.core.key import CACHE_CONTROL, classify, content_type
@@ -25,6 +36,8 @@ PROBE = ".skillpress-probe-"
 _ABSENT = frozenset(("404", "NoSuchKey", "NotFound"))
 _CHANGED = frozenset(("412", "PreconditionFailed", "409", "ConditionalRequestConflict"))
 _UNSUPPORTED = frozenset(("501", "NotImplemented"))
+_BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
+_NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError)
 _MENDS = {
     "AccessDenied": (
         "no-permission",
@@ -42,6 +55,15 @@ _MENDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a request is tried, and how many seconds to wait for a connection and for bytes."""
+
+    attempts: int = 8
+    connect_seconds: float = 10
+    read_seconds: float = 60
+
+
 class S3Store:
     """`bucket` under `prefix` ("" or ending in a slash). Entered for writing, it probes what holds.
 
@@ -52,7 +74,7 @@ class S3Store:
     exclusive = False
     parallel = 16
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - they are the parts of one address
         self,
         bucket: str,
         prefix: str = "",
@@ -60,14 +82,16 @@ class S3Store:
         endpoint_url: str | None = None,
         region: str | None = None,
         single_writer: bool = False,
+        patience: Patience = Patience(),
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix
         self.promise = "unknown"
         self._single_writer = single_writer
+        self._patience = patience
         self._conditional = True
         self._session = boto3.Session()
-        self._client = _client(self._session, endpoint_url, region)
+        self._client = _client(self._session, endpoint_url, region, patience)
         self.fast: FastPut | None = None
 
     def __enter__(self) -> Self:
@@ -122,11 +146,15 @@ class S3Store:
         return False
 
     def get(self, key: str) -> bytes:
-        try:
-            body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"]
-            return bytes(body.read())
-        except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, key) from error
+        for left in reversed(range(self._patience.attempts)):
+            try:
+                body = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"]
+                return bytes(body.read())
+            except (ClientError, BotoCoreError) as error:
+                # The client tries its requests again, but not an answer that ends in the middle.
+                if not isinstance(error, _BROKEN_OFF) or not left:
+                    raise _refusal(error, key) from error
+        raise AssertionError("no attempt is allowed")
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         pages = self._client.get_paginator("list_objects_v2")
@@ -225,23 +253,37 @@ class S3Store:
         return Tag(str(answer["ETag"]), answer.get("Metadata", {}).get("sha256"))
 
 
-def _client(session: boto3.Session, endpoint_url: str | None, region: str | None) -> Any:
+def _client(session: boto3.Session, endpoint_url: str | None, region: str | None, patience: Patience) -> Any:
     config = Config(
         signature_version="s3v4",
-        retries={"mode": "standard", "max_attempts": 8},
+        retries={"mode": "standard", "max_attempts": patience.attempts},
         max_pool_connections=64,
-        connect_timeout=10,
-        read_timeout=60,
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
         s3={"addressing_style": "path" if endpoint_url else "auto"},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+    client = session.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
+    client.meta.events.register("needs-retry.s3", partial(_slow_down, most=patience.attempts))
+    return client
+
+
+def _slow_down(*, response: Any, attempts: int, most: int, **_: object) -> float | None:
+    """Seconds to wait after HTTP 429, which boto3 takes for final unless its code is one of AWS's."""
+    limited = response is not None and response[0].status_code == 429
+    return (
+        secrets.SystemRandom().uniform(0, min(2 ** (attempts - 1), 20))
+        if limited and attempts < most
+        else None
+    )
 
 
 def _refusal(error: ClientError | BotoCoreError, key: str) -> Refusal:
-    if isinstance(error, NoCredentialsError):
-        return Trouble("no-credentials", "no AWS credentials", place=key, mend="see docs/publish.md")
+    if isinstance(error, _NO_CREDENTIALS):
+        return Trouble(
+            "no-credentials", f"no AWS credentials: {error}", place=key, mend="see docs/publish.md"
+        )
     if isinstance(error, BotoCoreError):
         return Trouble(
             "no-endpoint", str(error), place=key, mend="look at endpoint_url, region and the network"

@@ -1,0 +1,161 @@
+"""A bad wire and a bad server: what heals by itself, what is refused and how it is named, what it costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from content_repo import Repo
+from publish.proxy import Fault, Proxy
+from publish.world import NOW, Bucket, Clock, promised, publish
+
+from registry_builder.core.errors import Trouble
+from registry_builder.store.s3 import Patience
+
+
+def every(which: int, fault: str) -> Fault:
+    return lambda seen: fault if seen.number % which == 0 else None
+
+
+def denied(*verbs: str) -> Fault:
+    return lambda seen: "AccessDenied" if seen.verb in verbs and "probe" not in seen.path else None
+
+
+HEALED = {
+    "503": every(9, "SlowDown"),
+    "500": every(9, "InternalError"),
+    "429": every(9, "TooManyRequests"),
+    "connections cut": every(9, "cut"),
+    "answers lost": every(9, "lose"),
+    "answers late": every(25, "late"),
+    "answers cut short": every(9, "short"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", HEALED.values(), ids=HEALED)
+def test_a_bad_wire_is_healed_by_trying_again(two: Repo, bucket: Bucket, proxy: Proxy, fault: Fault) -> None:
+    proxy.reset(fault)
+    assert publish(bucket.store(proxy.url), two) is not None
+    print(
+        f"disturbed {sum(count for name, count in proxy.hits.items() if name)} of {len(proxy.seen)} requests"
+    )
+    assert sum(proxy.hits.values()) > proxy.hits[""]
+    healed = promised(bucket.objects())
+    bucket.fill({})
+    publish(bucket.store(), two)
+    assert promised(bucket.objects()) == healed
+
+
+REFUSED: dict[str, tuple[Fault, str]] = {
+    "PUT denied": (denied("PUT"), "no-permission"),
+    "GET denied": (denied("GET"), "no-permission"),
+    "HEAD denied": (denied("HEAD"), "no-permission"),
+    "DELETE denied": (lambda seen: "AccessDenied" if seen.verb == "DELETE" else None, "no-permission"),
+    "no bucket": (lambda _: "NoSuchBucket", "no-bucket"),
+    "clock skew": (lambda _: "RequestTimeTooSkewed", "clock-skew"),
+    "expired mid-way": (
+        lambda seen: "ExpiredToken" if seen.number > 30 and seen.verb == "PUT" else None,
+        "expired-credentials",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fault", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_nobody_can_heal_is_named_and_the_next_run_goes_on(
+    two: Repo, bucket: Bucket, proxy: Proxy, fault: Fault, code: str
+) -> None:
+    proxy.reset(fault)
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store(proxy.url), two)
+    assert (refused.value.code, refused.value.exit_code) == (code, 3)
+    assert refused.value.mend
+    publish(bucket.store(), two, clock=Clock(NOW + timedelta(hours=1)))
+    promised(bucket.objects())
+
+
+def test_a_wrong_endpoint_is_named(two: Repo, bucket: Bucket) -> None:
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store("http://127.0.0.1:1", patience=Patience(attempts=2)), two)
+    assert (refused.value.code, refused.value.exit_code) == ("no-endpoint", 3)
+
+
+def test_a_server_that_ignores_conditions_is_named_and_works_for_one_writer(
+    two: Repo, bucket: Bucket, proxy: Proxy
+) -> None:
+    proxy.reset(lambda _: "unconditional")
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store(proxy.url), two)
+    assert refused.value.code == "weak-store"
+    assert bucket.objects() == {}
+    publish(bucket.store(proxy.url, single_writer=True), two)
+    promised(bucket.objects())
+
+
+def test_an_unchanged_repository_costs_no_write(two: Repo, bucket: Bucket, proxy: Proxy) -> None:
+    publish(bucket.store(), two)
+    assert publish(bucket.store(proxy.url), two) is None
+    print(f"unchanged: {dict(proxy.counts())}")
+    assert proxy.counts().keys() <= {"GET", "HEAD"}
+    assert len(proxy.seen) <= 12
+
+
+def test_ten_changed_skills_cost_one_look_at_each_changed_key(
+    two: Repo, bucket: Bucket, proxy: Proxy
+) -> None:
+    names = [f"skill-{number}" for number in range(10)]
+    for name in names:
+        two.skill(name)
+    two.commit()
+    publish(bucket.store(), two)
+    before = bucket.objects()
+    for name in names:
+        two.skill(name, "Do it better.")
+    two.commit()
+    publish(bucket.store(proxy.url), two)
+    after = bucket.objects()
+    written = {key for key in after if after[key] != before.get(key)}
+    changed = written & before.keys()
+    print(
+        f"ten changed skills: {dict(proxy.counts())} for {len(written)} keys, {len(changed)} of them changed"
+    )
+    put = {item.path.partition("/reg/")[2] for item in proxy.seen if item.verb == "PUT"}
+    assert len({key for key in put if "probe" not in key}) == len(written)
+    assert proxy.counts()["HEAD"] <= len(changed) + 40
+    assert proxy.counts()["PUT"] <= len(written) + 5
+
+
+@pytest.mark.parametrize("key", ["marketplace.json", "api/v1/index/alpha.json"])
+def test_a_foreign_object_under_our_prefix_is_refused_by_name(two: Repo, bucket: Bucket, key: str) -> None:
+    publish(bucket.store(), two)
+    two.skill("alpha", "Do the work better.")
+    two.commit()
+    with bucket.store() as store:
+        store.put(key, b"theirs")
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store(), two)
+    assert (refused.value.code, refused.value.place) == ("changed-by-hand", key)
+    assert bucket.objects()[key] == b"theirs"
+
+
+def test_overwritten_immutable_bytes_come_back_with_reconcile(two: Repo, bucket: Bucket) -> None:
+    publish(bucket.store(), two)
+    whole = promised(bucket.objects())
+    key = next(key for key in whole if key.endswith(".zip"))
+    with bucket.store() as store:
+        store.put(key, b"theirs")
+    publish(bucket.store(), two, reconcile=True)
+    assert promised(bucket.objects()) == whole
+
+
+def test_a_restored_back_up_is_brought_to_the_same_numbers_and_bytes(two: Repo, bucket: Bucket) -> None:
+    publish(bucket.store(), two)
+    old = bucket.objects()
+    two.skill("alpha", "Do the work better.")
+    two.commit()
+    publish(bucket.store(), two)
+    new = bucket.objects()
+    for restored in (old, {**new, "release.json": old["release.json"]}):
+        bucket.fill(restored)
+        publish(bucket.store(), two, reconcile=restored is not old)
+        assert promised(bucket.objects()) == promised(new)
