@@ -1,4 +1,4 @@
-"""A content repository of synthetic skills: text-like, median 10 kB with a tail to 500 kB, the same for a seed."""
+"""A content repository of synthetic skills: text-like, median 10 kB, a tail to 500 kB, fixed by a seed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-_WORDS = (
-    "agent branch build cache change check client column commit content document export field file folder format "
-    "header import index input item json key label language line link list log markdown merge message name number "
-    "option output page path pattern plan query record release report result rule run schema script section "
-    "server skill source state step string summary table tag target template test text time token tree type url "
-    "user value version view word write"
-).split()  # fmt: skip
+_WORDS = """
+agent branch build cache change check client column commit content document export field file folder
+format header import index input item json key label language line link list log markdown merge
+message name number option output page path pattern plan query record release report result rule run
+schema script section server skill source state step string summary table tag target template test
+text time token tree type url user value version view word write
+""".split()  # noqa: SIM905 - prose is how one reads and changes a list of words
 _DATE = 1_700_000_000
 
 
@@ -21,13 +21,13 @@ def make(place: Path, count: int, seed: int = 1) -> None:
     """Write a repository with `count` skills in one commit, packed, by `git fast-import`."""
     place.mkdir(parents=True)
     git(place, "init", "-q", "-b", "main")
-    _fast_import(place, _commit(count, range(count), seed, "main", 0))
+    _fast_import(place, _commit(count, range(count), seed, 0))
     git(place, "repack", "-adq")
 
 
 def change(place: Path, count: int, names: range, seed: int) -> None:
     """Commit new text to the skills in `names`."""
-    _fast_import(place, _commit(count, names, seed, "main", seed, parent="refs/heads/main^0"))
+    _fast_import(place, _commit(count, names, seed, seed, parent="refs/heads/main^0"))
 
 
 def git(place: Path, *words: str) -> str:
@@ -45,11 +45,8 @@ def _fast_import(place: Path, stream: Iterator[bytes]) -> None:
     assert process.wait() == 0
 
 
-def _commit(
-    count: int, names: range, seed: int, branch: str, step: int, parent: str | None = None
-) -> Iterator[bytes]:
-    yield b"commit refs/heads/%s\ncommitter Bench <bench@example.com> %d +0000\ndata 5\nbench\n" % (
-        branch.encode(),
+def _commit(count: int, names: range, seed: int, step: int, parent: str | None = None) -> Iterator[bytes]:
+    yield b"commit refs/heads/main\ncommitter Bench <bench@example.com> %d +0000\ndata 5\nbench\n" % (
         _DATE + step,
     )
     if parent:
@@ -73,13 +70,21 @@ def _skill(number: int, seed: int) -> Iterator[bytes]:
     size = min(500_000, int(chance.lognormvariate(9.2, 0.9)))
     folder = f"skills/{name(number)}"
     description = " ".join(chance.choices(_WORDS, k=24)).capitalize() + "."
-    head = f"---\nname: {name(number)}\ndescription: {description}\nlicense: MIT\ntags: [bench, {_WORDS[number % len(_WORDS)]}]\n---\n"
+    tag = _WORDS[number % len(_WORDS)]
+    fields = f"name: {name(number)}\ndescription: {description}\nlicense: MIT\ntags: [bench, {tag}]"
+    head = f"---\n{fields}\n---\n"
     body = f"# {name(number)}\n\n{_text(chance, min(3200, size // 2))}\n"
     yield _file(f"{folder}/SKILL.md", (head + body).encode())
     rest = max(0, size - len(head) - len(body))
     parts = chance.choice([1, 2, 3, 4, 5]) if rest else 0
     for part in range(parts):
-        path = ("scripts/run.py", "references/guide.md", "assets/data.txt", "scripts/more.sh", "references/api.md")[part]
+        path = (
+            "scripts/run.py",
+            "references/guide.md",
+            "assets/data.txt",
+            "scripts/more.sh",
+            "references/api.md",
+        )[part]
         text = _text(chance, rest // parts)
         start = {"py": "#!/usr/bin/env python3\n", "sh": "#!/bin/sh\n"}.get(path[-2:], "")
         yield _file(f"{folder}/{path}", (start + text).encode(), executable=bool(start))

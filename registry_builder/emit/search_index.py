@@ -7,8 +7,8 @@ Our own format; docs/adr says why. All below search/, JSON:
                    " +<n>" says that the word has n names, when only the best are listed
     names-<n>.json id → [[name, type, state, title, description]], for the ids that are n modulo the chunks
 
-An id is of the name alone, so that a new name moves no other. A prefix is of a word's `place`; a word is in the
-shard with the longest prefix that fits. A whole name is a word too, and only it has the impact 9.
+An id is of the name alone, so that a new name moves no other. A prefix is of a word's `place`; a word is
+in the shard with the longest prefix that fits. A whole name is a word too, and only it has the impact 9.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -171,8 +170,9 @@ class S3Store:
             condition = {"IfMatch": expect} if expect else {"IfNoneMatch": "*"}
         try:
             if self.fast and len(body) <= MULTIPART:
-                with suppress(Trouble):
-                    return self._put_fast(self.fast, key, body, expect if self._conditional else None)
+                tag = self._put_fast(self.fast, key, body, expect if self._conditional else None)
+                if tag:
+                    return tag
             return self._put(key, body, condition)
         except Busy:
             # A write that was answered too late is retried by the client and then meets itself.
@@ -181,8 +181,8 @@ class S3Store:
                 return there.value
             raise
 
-    def _put_fast(self, fast: FastPut, key: str, body: bytes, expect: str | None) -> str:
-        """As `_put`. What fails once is left to boto3 from then on, which also says what is wrong."""
+    def _put_fast(self, fast: FastPut, key: str, body: bytes, expect: str | None) -> str | None:
+        """As `_put`; None once it failed: boto3 takes over from then on, and says what is wrong."""
         about = {
             "Content-Type": content_type(key),
             "Cache-Control": CACHE_CONTROL[classify(key)],
@@ -190,9 +190,11 @@ class S3Store:
         }
         try:
             return fast.put(self.prefix + key, body, about, expect)
+        except Busy:
+            raise
         except Trouble:
             self.fast = None
-            raise
+            return None
 
     def _put(self, key: str, body: bytes, condition: Mapping[str, str]) -> str:
         about = {
