@@ -29,9 +29,8 @@ def render(group: click.Group, program: str = PROGRAM) -> str:
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
-    return click.Context(
-        command, info_name=name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH, color=False
-    )
+    sizes = {"terminal_width": WIDTH, "max_content_width": WIDTH, "color": False}
+    return click.Context(command, info_name=name, parent=parent, **{**command.context_settings, **sizes})
 
 
 def _sections(
