@@ -103,3 +103,17 @@ def parse_tree(body: bytes, width: int) -> Iterator[tuple[bytes, bytes, str]]:
         end = body.index(b"\0", space)
         yield body[position:space], body[space + 1 : end], body[end + 1 : end + 1 + width].hex()
         position = end + 1 + width
+
+
+def parse_diff(output: bytes) -> dict[str, list[tuple[str, str, str]]]:
+    """Commit → (new mode, new id, path) of each change, out of `git diff-tree -z --stdin`."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    rows: list[tuple[str, str, str]] = []
+    fields = iter(output.split(b"\0"))
+    for item in fields:
+        if item.startswith(b":"):
+            mode, id_ = item.decode().split()[1:4:2]
+            rows.append((mode, id_, next(fields).decode("utf-8", "surrogateescape")))
+        elif item:
+            rows = found.setdefault(item.decode(), [])
+    return found

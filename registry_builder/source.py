@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from registry_builder.core.errors import Missing, Trouble, Unfit
 from registry_builder.core.folder import File, Folder, Stray, sorted_files
 from registry_builder.core.ledger import Moment
-from registry_builder.git_objects import Objects, parse_tree
+from registry_builder.git_objects import Objects, parse_diff, parse_tree
 
 if TYPE_CHECKING:
     import git
@@ -246,7 +246,7 @@ class Source:
         pairs = "".join(" ".join(line[1:3]) + "\n" for line in lines)
         paths = [f"{self.prefix}{name}" for name in (*roots.values(), *_OWN_FILES)]
         spec = ["--root", "-r", "-t", "-z", "--no-renames", "--stdin", "--", *paths]
-        changes = _parse_diff(self._git("diff-tree", *spec, stdin=pairs.encode()))
+        changes = parse_diff(self._git("diff-tree", *spec, stdin=pairs.encode()))
         for stamp, name, *_ in lines:
             rows = changes.get(name, [])
             yield Step(Moment(name, rfc3339(int(stamp))), self._changed(rows, roots), self._touched(rows))
@@ -272,20 +272,6 @@ class Source:
         if done.returncode:
             raise Trouble("git-failed", f"git {words[0]}: {done.stderr.decode('utf-8', 'replace').strip()}")
         return done.stdout
-
-
-def _parse_diff(output: bytes) -> dict[str, list[tuple[str, str, str]]]:
-    """Commit → (new mode, new id, path) of each change, out of `git diff-tree -z --stdin`."""
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    rows: list[tuple[str, str, str]] = []
-    fields = iter(output.split(b"\0"))
-    for item in fields:
-        if item.startswith(b":"):
-            mode, id_ = item.decode().split()[1:4:2]
-            rows.append((mode, id_, next(fields).decode("utf-8", "surrogateescape")))
-        elif item:
-            rows = found.setdefault(item.decode(), [])
-    return found
 
 
 def open_source(place: Path) -> Source:

@@ -16,10 +16,7 @@ from botocore.client import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    CredentialRetrievalError,
     IncompleteReadError,
-    NoCredentialsError,
-    PartialCredentialsError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
@@ -28,30 +25,12 @@ from registry_builder.core.errors import Busy, Missing, Refusal, Trouble
 from registry_builder.core.key import CACHE_CONTROL, classify, content_type
 from registry_builder.store.base import Listed, Tag
 from registry_builder.store.fast import FastPut, fast_put
+from registry_builder.store.s3_refusals import refusal_of
 
 MULTIPART = 64 * 2**20
 PART = 16 * 2**20
 PROBE = ".skillpress-probe-"
-_ABSENT = frozenset(("404", "NoSuchKey", "NotFound"))
-_CHANGED = frozenset(("412", "PreconditionFailed", "409", "ConditionalRequestConflict"))
-_UNSUPPORTED = frozenset(("501", "NotImplemented"))
 _BROKEN_OFF = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-_NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError)
-_MENDS = {
-    "AccessDenied": (
-        "no-permission",
-        "give this identity s3:GetObject, PutObject, DeleteObject and ListBucket",
-    ),
-    "403": ("no-permission", "give this identity s3:GetObject, PutObject, DeleteObject and ListBucket"),
-    "ExpiredToken": (
-        "expired-credentials",
-        "renew the credentials and run again: what was written stays right",
-    ),
-    "InvalidAccessKeyId": ("bad-credentials", "look at the AWS credentials in the environment or profile"),
-    "SignatureDoesNotMatch": ("bad-credentials", "look at the AWS credentials in the environment or profile"),
-    "RequestTimeTooSkewed": ("clock-skew", "set this machine's clock"),
-    "NoSuchBucket": ("no-bucket", "make the bucket first; skillpress never does"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +131,7 @@ class S3Store:
             except (ClientError, BotoCoreError) as error:
                 # The client tries its requests again, but not an answer that ends in the middle.
                 if not isinstance(error, _BROKEN_OFF) or not left:
-                    raise _refusal(error, key) from error
+                    raise refusal_of(error, key) from error
         raise AssertionError("no attempt is allowed")
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
@@ -162,7 +141,7 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     yield Listed(item["Key"].removeprefix(self.prefix), item["Size"])
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, prefix) from error
+            raise refusal_of(error, prefix) from error
 
     def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
         condition = {}
@@ -211,7 +190,7 @@ class S3Store:
             answer = self._client.put_object(**about, Body=body, ChecksumSHA256=checksum, **condition)
             return str(answer["ETag"])
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, key) from error
+            raise refusal_of(error, key) from error
 
     def _put_in_parts(self, about: Mapping[str, Any], body: bytes, condition: Mapping[str, str]) -> str:
         begun = self._client.create_multipart_upload(**about, ChecksumAlgorithm="SHA256")
@@ -237,14 +216,14 @@ class S3Store:
         try:
             self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, key) from error
+            raise refusal_of(error, key) from error
 
     def head(self, key: str) -> Mapping[str, Any]:
         """What the server says of `key` without its bytes. Raises Missing."""
         try:
             answer: Mapping[str, Any] = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
         except (ClientError, BotoCoreError) as error:
-            raise _refusal(error, key) from error
+            raise refusal_of(error, key) from error
         return answer
 
     def tag(self, key: str) -> Tag | None:
@@ -278,26 +257,4 @@ def _slow_down(*, response: Any, attempts: int, most: int, **_: object) -> float
         secrets.SystemRandom().uniform(0, min(2 ** (attempts - 1), 20))
         if limited and attempts < most
         else None
-    )
-
-
-def _refusal(error: ClientError | BotoCoreError, key: str) -> Refusal:
-    if isinstance(error, _NO_CREDENTIALS):
-        return Trouble(
-            "no-credentials", f"no AWS credentials: {error}", place=key, mend="see docs/publish.md"
-        )
-    if isinstance(error, BotoCoreError):
-        return Trouble(
-            "no-endpoint", str(error), place=key, mend="look at endpoint_url, region and the network"
-        )
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if code in _ABSENT:
-        return Missing("no-key", "no such key", place=key)
-    if code in _CHANGED:
-        return Busy("changed", "somebody else changed it", place=key, mend="run again")
-    if code in _UNSUPPORTED:
-        return Trouble("unsupported", "this server does not know that request", place=key)
-    found, mend = _MENDS.get(code, ("s3-error", "run again; what was written stays right"))
-    return Trouble(
-        found, f"{code}: {error.response.get('Error', {}).get('Message', '')}", place=key, mend=mend
     )
