@@ -4,7 +4,7 @@ PYTHON ?=
 export PYTHON
 BIN := .venv/bin
 
-.PHONY: setup setup-python demo test check fix bench docs lock
+.PHONY: setup setup-python demo test check fix bench docs pictures lock
 
 setup: setup-python
 	.ci/setup clients
@@ -39,6 +39,9 @@ bench: setup-python
 
 docs: setup-python
 	$(BIN)/python .ci/cli_reference.py
+
+pictures: setup
+	$(BIN)/python .ci/pictures.py
 
 # Needs uv (https://docs.astral.sh/uv) on the PATH; every pin is raised unless pyproject.toml holds it.
 lock:
