@@ -156,7 +156,12 @@ class Build:
         def memo(name: str) -> str:
             table = settings.skills.get(name)
             within = [key for key, item in own.collections.items() if name in item.skills]
-            parts = [table, own.about(name), within, self.previous.revoked.about(name)]
+            parts = [
+                table,
+                own.about(name),
+                within,
+                [(item.sha256, item.reason) for item in self.previous.revoked.about(name)],
+            ]
             return _digest([plain, *parts]) if any(parts) else plain
 
         return memo
