@@ -1,20 +1,20 @@
 """What the API refuses, as one tree; `app.py` has the one table from class to status.
 
-    Refusal
-    ├── Invalid            the request itself is wrong
-    │   ├── TooLarge       … in bytes
-    │   ├── WrongType      … in its media type
-    │   └── Unprocessable  … in what it holds: well-formed, and still not acceptable
-    ├── Unauthenticated    no credential, or one that does not hold
-    ├── Unpaid             the balance is too low
-    ├── Forbidden          a good credential that may not do this
-    ├── Absent             no such thing, or none that this caller may see
-    ├── Withdrawn          it was there, and is taken back for good (DESIGN.md D14)
-    ├── Conflict           somebody or something is already there
-    ├── Limited            too often, or too much this month
-    └── Unavailable        not the caller's fault
-        ├── Upstream       … but that of a service behind us
-        └── TimedOut       … it took too long
+Refusal
+├── Invalid            the request itself is wrong
+│   ├── TooLarge       … in bytes
+│   ├── WrongType      … in its media type
+│   └── Unprocessable  … in what it holds: well-formed, and still not acceptable
+├── Unauthenticated    no credential, or one that does not hold
+├── Unpaid             the balance is too low
+├── Forbidden          a good credential that may not do this
+├── Absent             no such thing, or none that this caller may see
+├── Withdrawn          it was there, and is taken back for good (DESIGN.md D14)
+├── Conflict           somebody or something is already there
+├── Limited            too often, or too much this month
+└── Unavailable        not the caller's fault
+    ├── Upstream       … but that of a service behind us
+    └── TimedOut       … it took too long
 """
 
 from __future__ import annotations
