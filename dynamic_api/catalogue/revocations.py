@@ -1,0 +1,60 @@
+"""revoked.json, kept beside the local file and never shorter than it was (DESIGN.md D14)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dynamic_api.catalogue.status import replace_file
+from registry_builder.core.errors import Foreign, Missing
+from registry_builder.core.revoked import REVOKED_KEY, Revoked, decode_revoked, encode_revoked
+from registry_builder.store.base import Reader
+
+FILE = "revoked.json"
+
+
+def known_revocations(folder: Path) -> Revoked:
+    """Those that were read before; none when there is no sound copy."""
+    try:
+        return decode_revoked((folder / FILE).read_bytes())
+    except (OSError, Foreign):
+        return Revoked()
+
+
+def follow_revocations(reader: Reader, folder: Path) -> int:
+    """Take over what revoked.json has more than we know; gives how many there are. Raises Trouble."""
+    known = known_revocations(folder)
+    try:
+        told = decode_revoked(reader.get(REVOKED_KEY))
+    except Missing:
+        told = Revoked()
+    merged = known
+    for item in told.revoked:
+        merged = merged.plus(item)
+    if merged != known or not (folder / FILE).exists():
+        replace_file(folder / FILE, encode_revoked(merged))
+    return len(merged.revoked)
+
+
+class Revocations:
+    """Artifact digest → reason, read again whenever the file changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = os.fspath(folder / FILE)
+        self._stamp: tuple[int, int, int] | None = None
+        self._reasons: Mapping[str, str] = {}
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """What is revoked now. A copy that is gone or damaged leaves what was known."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - a Path costs more than the look
+        except OSError:
+            return self._reasons
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if stamp != self._stamp:
+            self._reasons = {**self._reasons, **known_revocations(self._folder).reasons}
+            self._stamp = stamp
+        return self._reasons

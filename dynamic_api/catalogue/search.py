@@ -1,0 +1,142 @@
+"""Search: which skills fit a query, and in what order.
+
+Hits come in groups, and a later group only follows when the earlier ones do not fill the answer:
+
+1. every word is there as it was typed: first where it is in slug, title or tags, then anywhere;
+2. every word begins one that is there: two letters in slug, title or tags, three anywhere;
+3. nothing yet: words that the catalogue does not have stand for those one or two slips away;
+4. still nothing: any of the words.
+
+Within a group bm25 decides, then the slug. A word that more than half of all skills have says nothing: it is
+ignored beside others; of several the least common one counts, and its hits come by slug.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import msgspec
+
+from dynamic_api.catalogue.file import STRONG, state_of
+from dynamic_api.catalogue.near import Near
+from dynamic_api.catalogue.words import words_of
+
+LIMIT = 50
+"""The most hits of one answer."""
+DEEPEST = 500
+"""Hits beyond this rank are not looked for."""
+CHARACTERS, WORDS = 400, 8
+"""How much of a query counts."""
+
+_HITS = """
+SELECT skill.number, skill.slug, hit.rank FROM
+    (SELECT rowid AS number, rank FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?) AS hit
+    JOIN skill USING (number) ORDER BY hit.rank, skill.slug
+"""
+_ALL_HITS = """
+SELECT skill.number, skill.slug, {table}.rank FROM {table} JOIN skill ON skill.number = {table}.rowid
+WHERE {table} MATCH ? ORDER BY {table}.rank, skill.slug LIMIT ?
+"""
+_BY_SLUG = """
+SELECT number FROM skill
+WHERE offered != '' AND EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH ? AND {table}.rowid = skill.number)
+ORDER BY slug LIMIT ?
+"""
+_COUNTS = "SELECT term, skills FROM term WHERE term IN (SELECT value FROM json_each(?))"
+
+
+def find(
+    connection: sqlite3.Connection, near: Near, query: str, span: range, *, body: bool = False
+) -> list[int]:
+    """The numbers of the skills that come at the places in `span`, best first."""
+    words = list(dict.fromkeys(words_of(query[:CHARACTERS])))[:WORDS]
+    first, last = span.start, min(span.stop, DEEPEST)
+    if not words or first >= last:
+        return []
+    connection.execute("BEGIN")
+    try:
+        search = _Search(connection, near, "text" if body else "short", last)
+        return list(islice(search.hits(words), first, last))
+    finally:
+        connection.execute("COMMIT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One query in one table; `most` is how many hits are wanted."""
+
+    connection: sqlite3.Connection
+    near: Near
+    table: str
+    most: int
+
+    def hits(self, asked: Sequence[str]) -> Iterator[int]:
+        """Numbers, best first, each once, as far as somebody takes them."""
+        words, common = self._telling(asked)
+        if common and self.table == "short":
+            query = _BY_SLUG.format(table=self.table)
+            yield from (number for (number,) in self.connection.execute(query, (_exact(words[0]), self.most)))
+            return
+        seen: set[int] = set()
+        for expression in self._as_typed(words):
+            yield from self._fresh(expression, seen)
+        if seen:
+            return
+        meant = [self._meant(word) for word in words]
+        for expression in self._in_steps(" AND ".join(meant)):
+            yield from self._fresh(expression, seen)
+        if not seen and len(words) > 1:
+            yield from self._fresh(" OR ".join(meant), seen)
+
+    def _telling(self, asked: Sequence[str]) -> tuple[Sequence[str], bool]:
+        """The words that tell something; if all are common, the least common one, and True."""
+        counts = dict(self.connection.execute(_COUNTS, (msgspec.json.encode(asked).decode(),)))
+        half = state_of(self.connection).words / 2
+        rare = [word for word in asked if counts.get(word, 0) <= half]
+        return (rare, False) if rare else ([min(asked, key=lambda word: (counts[word], word))], True)
+
+    def _as_typed(self, words: Sequence[str]) -> Iterator[str]:
+        yield from self._in_steps(" AND ".join(map(_exact, words)))
+        strong, anywhere = (" AND ".join(_opening(word, least) for word in words) for least in (2, 3))
+        yield from self._in_steps(strong)[:-1]
+        yield anywhere
+
+    def _in_steps(self, expression: str) -> Sequence[str]:
+        if self.table != "short":
+            return (expression,)
+        return (f"{{{' '.join(STRONG)}}} : ({expression})", expression)
+
+    def _meant(self, word: str) -> str:
+        """`word` as it is, or the words near it when there is nothing that begins with it."""
+        query = f"SELECT 1 FROM {self.table} WHERE {self.table} MATCH ? LIMIT 1"  # noqa: S608 - our own words
+        if self.connection.execute(query, (f"{_exact(word)} *",)).fetchone():
+            return _opening(word, 3)
+        near = self.near.words(self.connection, word)
+        return f"({' OR '.join(map(_exact, near))})" if near else _exact(word)
+
+    def _fresh(self, expression: str, seen: set[int]) -> Iterator[int]:
+        """The hits of one group that are not `seen`, which grows with them."""
+        wanted = self.most + len(seen)
+        query = _HITS.format(table=self.table)
+        rows = self.connection.execute(query, (expression, wanted + 1)).fetchall()
+        if len(rows) > wanted and rows[wanted][2] == rows[wanted - 1][2]:
+            # Equals on both sides of the cut: only all of them tell which come first by slug.
+            rows = self.connection.execute(
+                _ALL_HITS.format(table=self.table), (expression, wanted)
+            ).fetchall()
+        for number, _, _ in rows[:wanted]:
+            if number not in seen:
+                seen.add(number)
+                yield number
+
+
+def _exact(word: str) -> str:
+    return f'"{word}"'
+
+
+def _opening(word: str, least: int) -> str:
+    """`word` as the beginning of a word, if it is long enough for that to mean anything."""
+    return f"{_exact(word)} *" if len(word) >= least or not word.isascii() else _exact(word)
