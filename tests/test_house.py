@@ -23,6 +23,7 @@ CORE_TEMPLATES = "Core: no templates"
 WITHOUT_API = "Builder: never imports the API"
 API_USES = "API: of the builder only core, emit and store"
 API_LAYERS = "API: layers of the packages"
+SX_PURE = "API: sx knows no files, clock, chance, network or database"
 
 
 @pytest.fixture
@@ -97,6 +98,12 @@ def add(house: Path, lines: dict[str, str]) -> None:
         (API_USES, {"dynamic_api/odd.py": "import registry_builder.build", "registry_builder/build.py": ""}),
         (API_LAYERS, {"dynamic_api/services.py": "import dynamic_api.routes", "dynamic_api/routes.py": ""}),
         (API_LAYERS, {"dynamic_api/database/odd.py": "import dynamic_api.app", "dynamic_api/app.py": ""}),
+        (
+            API_LAYERS,
+            {"dynamic_api/sx/resolve.py": "import dynamic_api.database", "dynamic_api/database/odd.py": ""},
+        ),
+        (SX_PURE, {"dynamic_api/sx/lock.py": "import time"}),
+        (SX_PURE, {"dynamic_api/sx/lock.py": "import sqlalchemy"}),
     ],
 )
 def test_forbidden_import_breaks_its_contract(house: Path, contract: str, lines: dict[str, str]) -> None:
@@ -133,6 +140,7 @@ def test_every_contract_has_a_row_above() -> None:
         WITHOUT_API,
         API_USES,
         API_LAYERS,
+        SX_PURE,
     }
 
 

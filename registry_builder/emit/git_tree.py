@@ -19,6 +19,7 @@ from registry_builder.core.shown import shown
 from registry_builder.emit import sx_metadata
 from registry_builder.emit.base import Site, Summary, cut, listed, semver
 from registry_builder.emit.catalogue import TYPES, about, frame
+from registry_builder.emit.sx_lock import quoted
 
 MANIFEST = ".claude-plugin/plugin.json"
 LAYOUT = 1
@@ -104,7 +105,7 @@ def _catalogue(plugins: Sequence[Summary], site: Site) -> bytes:
 
 def _sx_toml(summaries: Sequence[Summary], site: Site) -> Iterator[str]:
     """One row for each sx bundle. It names no dependencies, because everything in it is installed."""
-    yield f"schema_version = 2\ncreated_by = {_quoted(site.builder)}\n"
+    yield f"schema_version = 2\ncreated_by = {quoted(site.builder)}\n"
     for item in listed(summaries, *sx_metadata.TYPES):
         record = item.derived.get("sx")
         if record is None:
@@ -112,8 +113,8 @@ def _sx_toml(summaries: Sequence[Summary], site: Site) -> Iterator[str]:
         yield f'\n[[assets]]\nname = "{item.name}"\nversion = "{item.version}"\n'
         yield f'type = "{sx_metadata.TYPES[item.type]}"\n'
         if record.clients:
-            yield f"clients = [{', '.join(map(_quoted, record.clients))}]\n"
-        yield f"[assets.source-http]\nurl = {_quoted(site.url(download_key(item.name, record.sha256)))}\n"
+            yield f"clients = [{', '.join(map(quoted, record.clients))}]\n"
+        yield f"[assets.source-http]\nurl = {quoted(site.url(download_key(item.name, record.sha256)))}\n"
         yield f'hashes = {{ sha256 = "{record.sha256}" }}\nsize = {record.size}\n'
         yield '[[assets.scopes]]\nkind = "org"\n'
 
@@ -125,8 +126,3 @@ def _text(summary: Summary) -> str:
 def _pretty(value: object) -> bytes:
     """JSON with a line for each value, for whoever reads diffs on a Git host."""
     return msgspec.json.format(encode(value), indent=2) + b"\n"
-
-
-def _quoted(text: str) -> str:
-    """`text` as a TOML basic string: what JSON escapes, and DEL."""
-    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")

@@ -13,7 +13,7 @@ from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File, sorted_files
 from registry_builder.core.key import digest, download_key
 from registry_builder.core.ledger import SERVED, Derived, Row, encode, served
-from registry_builder.emit import sx_metadata
+from registry_builder.emit import sx_lock, sx_metadata
 from registry_builder.emit.base import (
     Budget,
     Collection,
@@ -26,13 +26,13 @@ from registry_builder.emit.base import (
     Summary,
     listed,
 )
+from registry_builder.emit.sx_lock import Locked
 
 PROFILE = 1
 BUDGETS: tuple[Budget, ...] = ()
 
 _NAME = "sx"
 _NO_PROFILES = encode({"profiles": [], "active": None})
-_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(32), 127)} | {ord('"'): '\\"', ord("\\"): "\\\\"}
 
 
 def derive(source: Source, site: Site) -> Derivation | None:
@@ -95,7 +95,7 @@ def emit_registry(summaries: Sequence[Summary], site: Site) -> Emission:
         members = [assets[name] for name in collection.members if name in assets]
         findings += _unbundled(members)
         bundled = [item for item in members if _NAME in item.derived]
-        edges = _acyclic({item.name: item.derived[_NAME].dependencies for item in bundled})
+        edges = sx_lock.acyclic({item.name: item.derived[_NAME].dependencies for item in bundled})
         findings += _left_out(collection, bundled, edges)
         entries += _lock(collection.name, [_row(item, edges[item.name], site) for item in bundled], site)
     current = {collection.name for collection in site.collections}
@@ -110,66 +110,24 @@ def _frozen_keys(name: str, version: int) -> tuple[str, str]:
     return f"{folder}/{sx_metadata.PATH}", f"{folder}/{name}-{version}.zip"
 
 
-def _lock(collection: str, rows: Sequence[str], site: Site) -> list[Made]:
-    """A lock of `rows`; its `version` is their digest, so that it changes exactly when they do."""
-    text = "".join(rows)
-    head = (
-        f'lock-version = "1.0"\nversion = "{digest(text.encode())}"\ncreated-by = {_quoted(site.builder)}\n'
-    )
+def _lock(collection: str, rows: Sequence[Locked], site: Site) -> list[Made]:
     folder = f"sx/{collection}/api/skills"
-    return [(f"{folder}/sx.lock", (head + text).encode()), (f"{folder}/sx.profiles", _NO_PROFILES)]
+    lock = sx_lock.encode(rows, site.builder)
+    return [(f"{folder}/sx.lock", lock), (f"{folder}/sx.profiles", _NO_PROFILES)]
 
 
-def _row(item: Summary, dependencies: Sequence[str], site: Site) -> str:
+def _row(item: Summary, dependencies: Sequence[str], site: Site) -> Locked:
     record = item.derived[_NAME]
-    lines = [
-        "",
-        "[[assets]]",
-        f'name = "{item.name}"',
-        f'version = "{item.version}"',
-        f'type = "{sx_metadata.TYPES[item.type]}"',
-    ]
-    if record.clients:
-        lines.append(f"clients = [{', '.join(map(_quoted, record.clients))}]")
-    if dependencies:
-        lines.append(
-            f"dependencies = [{', '.join(f'{{ name = {_quoted(name)} }}' for name in dependencies)}]"
-        )
-    lines += [
-        "[assets.source-http]",
-        f"url = {_quoted(site.url(download_key(item.name, record.sha256)))}",
-        f'hashes = {{ sha256 = "{record.sha256}" }}',
-        f"size = {record.size}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _quoted(text: str) -> str:
-    """`text` as a TOML basic string."""
-    return f'"{text.translate(_ESCAPES)}"'
-
-
-def _acyclic(wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """`wanted` without edges to names that it does not have and without those that close a circle.
-
-    One dependency that is missing or circular makes sx refuse the whole lock.
-    """
-    kept: dict[str, list[str]] = {name: [] for name in wanted}
-    done: set[str] = set()
-    for start in wanted:
-        path = {} if start in done else {start: iter(wanted[start])}
-        while path:
-            name, rest = next(reversed(path.items()))
-            target = next(rest, None)
-            if target is None:
-                del path[name]
-                done.add(name)
-            elif target in kept and target not in path:
-                kept[name].append(target)
-                if target not in done:
-                    path[target] = iter(wanted[target])
-    return kept
+    return Locked(
+        name=item.name,
+        version=str(item.version),
+        type=sx_metadata.TYPES[item.type],
+        url=site.url(download_key(item.name, record.sha256)),
+        sha256=record.sha256,
+        size=record.size,
+        clients=record.clients,
+        dependencies=dependencies,
+    )
 
 
 def _unbundled(members: Sequence[Summary]) -> Iterator[Finding]:

@@ -10,15 +10,16 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar, cast
 
-import msgspec
 import tomli_w
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from registry_builder.core.errors import Unfit
 from registry_builder.core.shown import shown
+from registry_builder.emit import sx_rules
 from registry_builder.emit.base import Source
+from registry_builder.emit.sx_rules import Flaw, Lists, Prompt
 
 PATH = "metadata.toml"
 TYPES = {
@@ -32,30 +33,10 @@ TYPES = {
 }
 """Our type of a folder → the type as sx spells it."""
 
-_PROMPTS = {"skill": "SKILL.md", "agent": "AGENT.md", "command": "COMMAND.md", "rule": "RULE.md"}
-_MANIFEST = ".claude-plugin/plugin.json"
 _INT64 = 1 << 63
 _DEPTH = 64
 
-T = TypeVar("T")
-
-_Client = Literal[
-    "claude-code", "cline", "codex", "cursor", "gemini", "github-copilot", "kiro", "openclaw", "opencode"
-]
-_Event = Literal[
-    "session-start",
-    "session-end",
-    "pre-tool-use",
-    "post-tool-use",
-    "post-tool-use-failure",
-    "user-prompt-submit",
-    "stop",
-    "subagent-start",
-    "subagent-stop",
-    "pre-compact",
-]
-_Dependency = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+[><=~!,.0-9\s]*\Z")]
-_Count = Annotated[int, Meta(ge=0)]
+T = TypeVar("T", bound=Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,48 +48,11 @@ class Metadata:
     dependencies: tuple[str, ...]
 
 
-class _Asset(Struct, frozen=True):
-    dependencies: tuple[_Dependency, ...] = ()
-    clients: tuple[_Client, ...] = ()
-
-
-class _Prompt(Struct, frozen=True, rename="kebab"):
-    prompt_file: str = ""
-    title: str = ""
-    description: str = ""
-    globs: tuple[str, ...] = ()
-
-
-class _Hook(Struct, frozen=True, rename="kebab"):
-    event: _Event
-    script_file: str = ""
-    command: str = ""
-    matcher: str = ""
-    args: tuple[str, ...] = ()
-    timeout: _Count = 0
-
-
-class _Mcp(Struct, frozen=True):
-    transport: Literal["", "stdio", "sse", "http"] = ""
-    command: str = ""
-    args: tuple[str, ...] = ()
-    url: str = ""
-    env: Mapping[str, str] = {}
-    timeout: _Count = 0
-
-
-class _Plugin(Struct, frozen=True, rename="kebab"):
-    manifest_file: str = ""
-    marketplace: str = ""
-    source: str = ""
-    auto_enable: bool = True
-
-
 def make(source: Source) -> Metadata:
     """The metadata of `source`. Raises Unfit when the folder's own breaks a rule of sx."""
     kind, place = source.skill.type, f"{source.skill.name}/{PATH}"
     own = _own(source, place)
-    asset = _convert(_table(own, "asset", place) or _table(own, "artifact", place), _Asset, place, "asset")
+    asset = _convert(_table(own, "asset", place) or _table(own, "artifact", place), Lists, place, "asset")
     section = _section(kind, _table(own, TYPES[kind], place), {file.path for file in source.files}, place)
     document: dict[str, object] = {"metadata-version": "1.0", "asset": _generated(source) | _lists(asset)}
     if section:
@@ -152,60 +96,29 @@ def _generated(source: Source) -> dict[str, object]:
     return {key: value for key, value in asset.items() if value}
 
 
-def _lists(asset: _Asset) -> dict[str, object]:
+def _lists(asset: Lists) -> dict[str, object]:
     lists = {"dependencies": list(asset.dependencies), "clients": list(asset.clients)}
     return {key: value for key, value in lists.items() if value}
 
 
 def _section(kind: str, own: Mapping[str, object], paths: set[str], place: str) -> Mapping[str, object]:
     """The section of the type, as its author wrote it where that can be installed."""
-    if kind in _PROMPTS:
-        wanted = _convert(own, _Prompt, place, TYPES[kind]).prompt_file
-        return {**own, "prompt-file": _prompt_file(kind, wanted, paths, place)}
-    needed: str
-    if kind == "hook":
-        needed = _hook(_convert(own, _Hook, place, "hook"), place)
-    elif kind == "mcp":
-        needed = _mcp(_convert(own, _Mcp, place, "mcp"), place)
-    else:
-        needed = _plugin(_convert(own, _Plugin, place, TYPES[kind]), place)
-    if needed and needed not in paths:
-        raise _unfit("metadata-file", f"{needed!r} is not in the folder", place)
-    return own
+    section = own
+    if kind in sx_rules.PROMPTS:
+        wanted = _convert(own, Prompt, place, kind).prompt_file
+        section = {**own, "prompt-file": _prompt_file(kind, wanted, paths, place)}
+    for flaw in sx_rules.flaws(TYPES[kind], section, paths):
+        raise _unfit(flaw.code, flaw.message, place)
+    return section
 
 
 def _prompt_file(kind: str, wanted: str, paths: set[str], place: str) -> str:
     """The file the author names; when it is not there, the one that the type always has."""
-    for path in (wanted, _PROMPTS[kind], "SKILL.md"):
+    for path in (wanted, sx_rules.PROMPTS[kind], "SKILL.md"):
         if path in paths:
             return path
-    raise _unfit("metadata-file", f"there is no {wanted or _PROMPTS[kind]!r} to give as prompt-file", place)
-
-
-def _hook(hook: _Hook, place: str) -> str:
-    if bool(hook.script_file) == bool(hook.command):
-        raise _unfit("metadata-section", "[hook] needs exactly one of script-file and command", place)
-    return hook.script_file
-
-
-def _mcp(mcp: _Mcp, place: str) -> str:
-    if mcp.transport in {"", "stdio"}:
-        wrong = not (mcp.command and mcp.args) or bool(mcp.url)
-        rule = "stdio needs command and args that are not empty, and no url"
-    else:
-        wrong = not mcp.url or bool(mcp.command or mcp.args)
-        rule = f"{mcp.transport} needs url, and neither command nor args"
-    if wrong:
-        raise _unfit("metadata-section", f"[mcp] with transport {rule}", place)
-    return ""
-
-
-def _plugin(plugin: _Plugin, place: str) -> str:
-    if plugin.source != "marketplace":
-        return plugin.manifest_file or _MANIFEST
-    if not plugin.marketplace:
-        raise _unfit("metadata-section", 'source = "marketplace" needs marketplace', place)
-    return ""
+    wanted = wanted or sx_rules.PROMPTS[kind]
+    raise _unfit(sx_rules.FILE, f"there is no {wanted!r} to give as prompt-file", place)
 
 
 def _table(own: Mapping[str, object], key: str, place: str) -> Mapping[str, object]:
@@ -216,10 +129,10 @@ def _table(own: Mapping[str, object], key: str, place: str) -> Mapping[str, obje
 
 
 def _convert(value: Mapping[str, object], form: type[T], place: str, section: str) -> T:
-    try:
-        return msgspec.convert(value, form)
-    except msgspec.ValidationError as error:
-        raise _unfit("metadata-section", f"[{section}]: {shown(str(error))}", place) from error
+    made = sx_rules.read(value, form, section)
+    if isinstance(made, Flaw):
+        raise _unfit(made.code, made.message, place)
+    return cast(T, made)
 
 
 def _render(document: Mapping[str, object], place: str) -> bytes:

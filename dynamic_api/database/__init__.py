@@ -1,1 +1,0 @@
-"""Every table, the engine, the migrations."""

@@ -1,1 +1,0 @@
-"""Alembic's scripts, and the functions that run them."""

@@ -1,0 +1,114 @@
+"""Which version of each name goes into a lock.
+
+In rounds: every name takes its newest version that all requirements so far allow, and the requirements of the
+versions taken are added, in the order of names; until a round adds none. Requirements are never taken back,
+so versions only go down and the rounds end. One that would leave a name without any version is refused, and
+its dependency is later left out of the lock. So a lock is always found, in a time that grows with its size;
+what it gives up is that a requirement of a version given up since may hold another lower than need be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from dynamic_api.sx.dependency import Dependency, read_dependency
+from dynamic_api.sx.values import Asset, Catalogue, Version
+from dynamic_api.sx.version import Reading, read
+from dynamic_api.sx.vocabulary import KINDS
+from registry_builder.core.ledger import SERVED, YANKED
+
+Candidate = tuple[Reading, Version]
+
+_TYPES = frozenset(kind.lock for kind in KINDS)
+_NAME = re.compile("[A-Za-z0-9_-]+")
+
+
+class Choice:
+    """The versions chosen, while requirements come in."""
+
+    def __init__(self, catalogue: Catalogue, installed: Mapping[str, Asset]) -> None:
+        self.assets: dict[str, Asset] = dict(installed)
+        self.taken: dict[str, Candidate] = {}
+        self._catalogue = catalogue
+        self._installed = installed
+        self._needs: dict[str, list[Dependency]] = {}
+        self._refused: set[Dependency] = set()
+
+    def settle(self) -> None:
+        """Take versions until no requirement is new. A name without any version drops out."""
+        fresh = set(self.assets)
+        seen: set[tuple[str, str]] = set()
+        while fresh:
+            for name in sorted(fresh):
+                best = newest(self.assets[name], self._needs.get(name, ()))
+                if best is None:
+                    del self.assets[name]
+                else:
+                    self.taken[name] = best
+            fresh = self._required(fresh & self.taken.keys(), seen)
+
+    def _required(self, names: Iterable[str], seen: set[tuple[str, str]]) -> set[str]:
+        """Add what the versions taken for `names` need; the names that have to be looked at again."""
+        changed: set[str] = set()
+        for name in sorted(names):
+            version = self.taken[name][1]
+            if (name, version.label) in seen:
+                continue
+            seen.add((name, version.label))
+            for text in version.dependencies:
+                needed = read_dependency(text)
+                if needed and needed.name != name and self._add(needed):
+                    changed.add(needed.name)
+        return changed
+
+    def _add(self, needed: Dependency) -> bool:
+        """Whether `needed` is new, and met by some version together with all that came before it."""
+        before = self._needs.get(needed.name, [])
+        if needed in before or needed in self._refused:
+            return False
+        needs = [*before, needed]
+        asset = next((asset for asset in self._holders(needed.name) if newest(asset, needs)), None)
+        if asset is None:
+            self._refused.add(needed)
+            return False
+        self._needs[needed.name] = needs
+        self.assets[needed.name] = asset
+        return True
+
+    def _holders(self, name: str) -> Iterable[Asset]:
+        """The asset that holds `name` already, or else those that may: a row is never moved to another id."""
+        held = self._installed.get(name) or self.assets.get(name)
+        return (held,) if held else filter(lockable, self._catalogue.by_name.get(name, ()))
+
+
+def lockable(asset: Asset) -> bool:
+    """Whether sx would take a row with the name and type of `asset`."""
+    return asset.type in _TYPES and _NAME.fullmatch(asset.name) is not None
+
+
+def newest(asset: Asset, needs: Iterable[Dependency]) -> Candidate | None:
+    """The version of `asset` to take under `needs`, None when none will do.
+
+    Releases come before pre-releases. A yanked version is taken only when a requirement names exactly it and
+    no other will do; one that is quarantined or removed never.
+    """
+    needs = tuple(needs)
+    best: Candidate | None = None
+    highest = (False, False)
+    for version in asset.versions:
+        reading = read(version.label)
+        if reading is None or not _allowed(version, reading, needs):
+            continue
+        order = (version.state in SERVED, bool(reading.last))
+        if best is None or (order, reading, version.ordinal) > (highest, best[0], best[1].ordinal):
+            best, highest = (reading, version), order
+    return best
+
+
+def _allowed(version: Version, reading: Reading, needs: tuple[Dependency, ...]) -> bool:
+    if not all(needed.admits(reading) for needed in needs):
+        return False
+    if version.state in SERVED:
+        return True
+    return version.state == YANKED and any(needed.pins(reading) for needed in needs)

@@ -1,0 +1,51 @@
+"""The sx.lock of one caller as bytes, and the ETag under which it is cached.
+
+Source: contracts/sx.md section 3, and section 0 rows 8, 9 and 18.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from dynamic_api.sx.values import Entry
+from registry_builder.emit.sx_lock import Locked, encode
+
+MEDIA_TYPE = "application/toml"
+_SAFE = "-._~+"
+
+
+def lock(entries: Iterable[Entry], origin: str, created_by: str) -> bytes:
+    """The lock of `entries`, in their order. Every URL is on `origin`, which has no slash at its end."""
+    return encode([_locked(entry, origin) for entry in entries], created_by)
+
+
+def etag(body: bytes, caller: str) -> str:
+    """The ETag of a lock for the caller with this id: two callers never share one, whatever they get.
+
+    sx keys its cache by server alone, so a shared ETag would give one caller the other's lock.
+    """
+    who = hashlib.sha256(caller.encode()).digest()
+    return f'"{hashlib.sha256(who + body).hexdigest()[:40]}"'
+
+
+def bundle_path(name: str, version: str) -> str:
+    """The path of a bundle, as a lock names it and as sx asks for it by itself."""
+    plain = quote(version, safe=_SAFE)
+    return f"/api/skills/assets/{name}/{plain}/{name}-{plain}.zip"
+
+
+def _locked(entry: Entry, origin: str) -> Locked:
+    asset, version = entry.asset, entry.version
+    return Locked(
+        asset.name,
+        version.label,
+        asset.type,
+        origin + bundle_path(asset.name, version.label),
+        version.sha256,
+        version.size,
+        version.clients,
+        entry.dependencies,
+        entry.scopes,
+    )
