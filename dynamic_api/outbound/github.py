@@ -52,7 +52,7 @@ class Host:
 
 
 class GitHub:
-    """Where GitHub is; tests and enterprises have their own. Redirects lead to these two or nowhere."""
+    """Reads public repositories, and with `token` those it may read. Only the API sees the token."""
 
     def __init__(
         self,
