@@ -77,6 +77,18 @@ def published(folder: Path) -> Starlette:
     return Starlette(routes=[_EveryPath(folder)])
 
 
+def has(folder: Path, path: str) -> bool:
+    """Whether `folder` has a file for a decoded URL path, or a page below it."""
+    key = key_of(path)
+    if key is None:
+        return False
+    place = _real(folder, f"{key}index.html" if not key or key.endswith("/") else key)
+    if place is not None and place.is_file():
+        return True
+    page = _real(folder, f"{key}/index.html") if key else None
+    return page is not None and page.is_file()
+
+
 class _EveryPath(BaseRoute):
     """Takes any path: Starlette's own patterns do not match a newline, which a key may hold."""
 
@@ -113,7 +125,7 @@ class _EveryPath(BaseRoute):
     def _open(self, key: str) -> _Opened | None:
         if not key or key.endswith("/"):
             key += "index.html"
-        path = self._path(key)
+        path = _real(self._folder, key)
         if path is None:
             return None
         try:
@@ -134,23 +146,8 @@ class _EveryPath(BaseRoute):
         return None
 
     def _is_page(self, key: str) -> bool:
-        path = self._path(f"{key}/index.html")
+        path = _real(self._folder, f"{key}/index.html")
         return path is not None and path.is_file()
-
-    def _path(self, key: str) -> Path | None:
-        """The real path of `key`; None where there is none, or a link leads out or to what is hidden."""
-        try:
-            root = self._folder.resolve(strict=True)
-            real = (root / key).resolve(strict=True)
-        except (ValueError, RuntimeError):
-            # A null byte, or links in a circle.
-            return None
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise
-        shown = real.is_relative_to(root) and not _hidden(real.relative_to(root).parts)
-        return real if shown else None
 
     def _tag(self, fd: int, status: os.stat_result) -> str:
         """A strong entity tag: the digest of the bytes, remembered while the file's stamps stay the same."""
@@ -165,6 +162,22 @@ class _EveryPath(BaseRoute):
                 self._tags.clear()
             self._tags[stamp] = tag
         return tag
+
+
+def _real(folder: Path, key: str) -> Path | None:
+    """The real path of `key`; None where there is none, or a link leads out or to what is hidden."""
+    try:
+        root = folder.resolve(strict=True)
+        real = (root / key).resolve(strict=True)
+    except (ValueError, RuntimeError):
+        # A null byte, or links in a circle.
+        return None
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
+    shown = real.is_relative_to(root) and not _hidden(real.relative_to(root).parts)
+    return real if shown else None
 
 
 def key_of(path: str) -> str | None:

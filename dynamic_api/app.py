@@ -1,0 +1,105 @@
+"""The composition root: settings and a data directory become one ASGI app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import Router as Lifespan
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dynamic_api import clock
+from dynamic_api.context import Context
+from dynamic_api.data_folder import DataFolder
+from dynamic_api.database import migrate
+from dynamic_api.database.engine import Database, open_database
+from dynamic_api.edge import Edge
+from dynamic_api.limiter import Limiter
+from dynamic_api.metrics import Metrics
+from dynamic_api.routes.openapi import described
+from dynamic_api.routes.router import Router, has_credential
+from dynamic_api.routes.table import ENDPOINTS
+from dynamic_api.settings import Settings
+from dynamic_api.static import has, published
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The API. `context` is what it was made from."""
+
+    context: Context
+    _edge: Edge
+    _lifespan: Lifespan
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan.lifespan(scope, receive, send)
+        else:
+            await self._edge(scope, receive, send)
+
+
+def connect(settings: Settings, folder: DataFolder) -> Database:
+    """The database that settings name, with the newest schema."""
+    database = open_database(settings.data.database_url or folder.database_url, settings.data.pool_size)
+    migrate.upgrade(database.engine)
+    return database
+
+
+def build(
+    settings: Settings,
+    folder: DataFolder,
+    public_url: str,
+    *,
+    published_folder: Path | None = None,
+    now: Callable[[], int] = clock.now,
+) -> App:
+    """The app on `folder`; with `published_folder` it serves that as well, as the bucket would."""
+    context = Context(
+        settings=settings,
+        database=connect(settings, folder),
+        limiter=Limiter(settings.limits.storage),
+        metrics=Metrics(),
+        clock=now,
+        public_url=(settings.server.public_url or public_url).rstrip("/"),
+        secret=folder.secret(settings.data.secret),
+    )
+    endpoints = (*ENDPOINTS, *described(ENDPOINTS))
+    inner: ASGIApp
+    if published_folder is None:
+        inner = Router(context, endpoints, None)
+    else:
+        static = published(published_folder)
+        inner = _StaticFirst(published_folder, static, Router(context, endpoints, static))
+    edge = Edge(inner, context.metrics, settings.server.cors_origins)
+    return App(context, edge, Lifespan(lifespan=_lifespan(context)))
+
+
+def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(_app: object) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            context.database.close()
+
+    return life
+
+
+@dataclass(frozen=True, slots=True)
+class _StaticFirst:
+    """What the bucket has is answered as the bucket would, unless a credential asks for the API's view."""
+
+    folder: Path
+    static: Starlette
+    api: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        as_bucket = scope["method"] in {"GET", "HEAD"} and not has_credential(scope)
+        if as_bucket and has(self.folder, scope["path"]):
+            scope["route_name"] = "static"
+            await self.static(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)

@@ -1,0 +1,29 @@
+"""Everything that a call may use, made once by `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dynamic_api.database.engine import Database
+from dynamic_api.limiter import Limiter
+from dynamic_api.metrics import Metrics
+from dynamic_api.services.caller import Caller
+from dynamic_api.settings import Settings
+
+
+@dataclass(slots=True)
+class Context:
+    """The parts of one process. `clock` gives the present in milliseconds."""
+
+    settings: Settings
+    database: Database
+    limiter: Limiter
+    metrics: Metrics
+    clock: Callable[[], int]
+    public_url: str
+    secret: str
+    probes: dict[str, Callable[[], str]] = field(default_factory=dict)
+    """Parts that `/readyz` names: each says "ok …", or what is wrong."""
+    callers: dict[str, Caller] = field(default_factory=dict)
+    callers_stamp: int | None = None

@@ -1,0 +1,64 @@
+"""Bring a database to the newest revision of its schema, or to any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+NEWEST = "head"
+_SCRIPTS = Path(__file__).parent / "migrations"
+# Any number that nobody else uses: two workers that start together must not migrate together.
+_LOCK = 0x534B5052
+
+
+def upgrade(engine: Engine, revision: str = NEWEST) -> None:
+    """Migrate up to `revision`, in one transaction."""
+    _run(engine, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Migrate down to `revision` ("base": nothing is left), in one transaction."""
+    _run(engine, lambda config: command.downgrade(config, revision))
+
+
+def revisions() -> list[str]:
+    """Every revision, oldest first."""
+    scripts = ScriptDirectory.from_config(_config())
+    return [script.revision for script in scripts.walk_revisions()][::-1]
+
+
+def current(engine: Engine) -> str | None:
+    """The revision that a database has; None when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def draft(engine: Engine, message: str, revision: str) -> None:
+    """Write a new migration from what the tables have and the database at `engine` lacks (for developers)."""
+    _run(engine, lambda config: command.revision(config, message, autogenerate=True, rev_id=revision))
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _run(engine: Engine, action: Callable[[Config], object]) -> None:
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        action(_config(connection))
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("COMMIT")
+        else:
+            connection.commit()

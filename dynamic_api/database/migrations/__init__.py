@@ -1,0 +1,1 @@
+"""Alembic's scripts, and the functions that run them."""

@@ -1,0 +1,34 @@
+"""Tickets that let one file in, and bundles that were made to be fetched."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, String, Table
+
+from dynamic_api.database.tables.base import key, metadata, moment, reference
+
+upload_tickets = Table(
+    "upload_tickets",
+    metadata,
+    key(),
+    reference("user_id", "users.id"),
+    reference("key_id", "api_keys.id"),
+    reference("collection_id", "api_keys.id", nullable=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("filename", String(255)),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("used_at", nullable=True),
+    Index("ix_upload_tickets_user_expires", "user_id", "expires_at"),
+)
+
+bundles = Table(
+    "bundles",
+    metadata,
+    key(),
+    reference("user_id", "users.id"),
+    Column("sha256", String(64), nullable=False),
+    Column("filename", String(255), nullable=False),
+    moment("created_at"),
+    moment("expires_at"),
+    Index("ix_bundles_expires", "expires_at"),
+)

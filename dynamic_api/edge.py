@@ -1,0 +1,123 @@
+"""The outermost layer: request id, CORS, the last resort for our own faults, metrics and the access log."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dynamic_api import logs
+from dynamic_api.errors import Refusal
+from dynamic_api.metrics import Metrics
+from dynamic_api.routes import answers
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+_EXPOSED = (
+    b"ETag, Idempotency-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
+    b"X-Request-Id"
+)
+_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNROUTED = "none"
+"""The route of a request that no route took."""
+
+
+@dataclass(slots=True)
+class Edge:
+    """An ASGI app around another. The inner one names its route in `scope["route_name"]`."""
+
+    app: ASGIApp
+    metrics: Metrics
+    origins: tuple[str, ...]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        shown = headers.get(b"x-request-id", b"")
+        request_id = shown if _REQUEST_ID.fullmatch(shown) else uuid.uuid4().hex.encode()
+        scope["request_id"] = request_id.decode()
+        extra = [(b"x-request-id", request_id), *self._cors(headers.get(b"origin"))]
+        answer = _Watched(send, extra)
+        started = time.perf_counter()
+        try:
+            if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+                await answer.preflight(headers.get(b"access-control-request-headers", b""))
+            else:
+                await self._inner(scope, receive, answer)
+        finally:
+            self._note(scope, answer, time.perf_counter() - started)
+
+    async def _inner(self, scope: Scope, receive: Receive, answer: _Watched) -> None:
+        try:
+            await self.app(scope, receive, answer)
+        except Refusal as refusal:
+            await answers.refused(refusal)(scope, receive, answer)
+        except Exception:
+            logs.log.exception("request %s failed", scope["request_id"])
+            if answer.status:
+                raise
+            await answers.broken(scope["request_id"])(scope, receive, answer)
+
+    def _cors(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
+        if self.origins == ("*",):
+            allowed = b"*"
+        elif origin is not None and origin.decode("latin-1") in self.origins:
+            allowed = origin
+        else:
+            return []
+        vary = [] if allowed == b"*" else [(b"vary", b"Origin")]
+        return [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-expose-headers", _EXPOSED),
+            *vary,
+        ]
+
+    def _note(self, scope: Scope, answer: _Watched, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _KNOWN_METHODS else "other"
+        route = scope.get("route_name", UNROUTED)
+        self.metrics.count(route, method, answer.status, seconds)
+        client = scope.get("client")
+        logs.access.info(
+            "request",
+            {
+                "request_id": scope["request_id"],
+                "method": method,
+                "route": route,
+                "path": scope["path"][:200],
+                "status": answer.status,
+                "ms": round(seconds * 1000, 2),
+                "address": scope.get("address") or (client[0] if client else ""),
+                "caller": scope.get("caller"),
+            },
+        )
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A `send` that adds headers, and remembers the status."""
+
+    send: Callable[[Message], Awaitable[None]]
+    extra: list[tuple[bytes, bytes]]
+    status: int = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = {name for name, _ in message["headers"]}
+            headers = [pair for pair in self.extra if pair[0] not in given]
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await self.send(message)
+
+    async def preflight(self, wanted: bytes) -> None:
+        """The answer to a browser that asks before it calls."""
+        headers = [(b"access-control-allow-methods", _METHODS), (b"access-control-max-age", b"600")]
+        if wanted:
+            headers.append((b"access-control-allow-headers", wanted))
+        await self({"type": "http.response.start", "status": 204, "headers": headers})
+        await self({"type": "http.response.body", "body": b""})

@@ -1,0 +1,102 @@
+"""One call from request to response: admit, decode, one service call in one transaction, encode."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import cast
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dynamic_api.context import Context
+from dynamic_api.routes import answers, decode, identify
+from dynamic_api.routes.endpoint import Answer, Async, Call, Endpoint, Mode, Sync
+from dynamic_api.services import idempotency
+from dynamic_api.services.idempotency import Once, Stored
+
+REPLAYED = {"Idempotency-Replayed": "true"}
+
+
+async def respond(context: Context, endpoint: Endpoint, request: Request) -> Response:
+    """The response of `endpoint`. Raises Refusal."""
+    now = context.clock()
+    trace = identify.trace_of(context, request)
+    who, left = await identify.admit(context, endpoint, request, trace.address, now)
+    call = Call(context, request, now, trace, decode.path_values(request), who=who)
+    if endpoint.query is not None:
+        call.query = decode.query_values(request, endpoint.query)
+    if endpoint.body is not None:
+        call.raw = await decode.raw_body(request, context.settings.server.body_bytes)
+        call.body = decode.json_body(request, call.raw, endpoint.body)
+    response = await _run(endpoint, call)
+    for name, value in left.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+async def _run(endpoint: Endpoint, call: Call) -> Response:
+    if endpoint.mode is Mode.ASYNC:
+        result = await cast("Async", endpoint.handler)(call)
+        return _response(endpoint, result)
+    handler = cast("Sync", endpoint.handler)
+    if endpoint.mode is Mode.READ:
+        return _response(endpoint, await call.context.database.read(lambda db: handler(db, call)))
+    if once := once_of(endpoint, call):
+        stored, headers = await run_once(endpoint, call, once, handler)
+        return answers.answered(stored.body, stored.status, headers)
+    return _response(endpoint, await call.context.database.write(lambda db: handler(db, call)))
+
+
+def once_of(endpoint: Endpoint, call: Call) -> Once | None:
+    """What binds the call's Idempotency-Key; None without one. Raises Invalid."""
+    key = call.request.headers.get("idempotency-key")
+    if key is None or not endpoint.costs:
+        return None
+    idempotency.require_fit(key)
+    route = f"{endpoint.method} {call.request.scope['path']}"
+    return Once(call.caller.user_id, key, route[:128], hashlib.sha256(call.raw).hexdigest())
+
+
+async def run_once(
+    endpoint: Endpoint, call: Call, once: Once, handler: Sync
+) -> tuple[Stored, Mapping[str, str]]:
+    """The answer of `handler`, or that of the earlier call with the same key."""
+
+    def work(db: Connection) -> tuple[Stored, Mapping[str, str]]:
+        if stored := idempotency.recall(db, once):
+            return stored, REPLAYED
+        answer = _answer(handler(db, call))
+        stored = Stored(
+            answer.status or endpoint.status,
+            answers.encode(answer.value, wrap=endpoint.wrap and answer.wrap),
+        )
+        idempotency.keep(db, once, stored, call.now)
+        return stored, answer.headers
+
+    database = call.context.database
+    try:
+        return await database.write(work)
+    except IntegrityError:
+        # Two at once with one key: the other was first, and its answer is there now.
+        stored = await database.read(lambda db: idempotency.recall(db, once))
+        if stored is None:
+            raise
+        return stored, REPLAYED
+
+
+def _answer(result: object) -> Answer:
+    return result if isinstance(result, Answer) else Answer(result)
+
+
+def _response(endpoint: Endpoint, result: object) -> Response:
+    if isinstance(result, Response):
+        return result
+    answer = _answer(result)
+    status = answer.status or endpoint.status
+    if status == 204:
+        return Response(status_code=204, headers=dict(answer.headers))
+    body = answers.encode(answer.value, wrap=endpoint.wrap and answer.wrap)
+    return answers.answered(body, status, answer.headers)

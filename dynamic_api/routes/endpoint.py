@@ -1,0 +1,112 @@
+"""What a route declares: the same declaration checks requests, runs them and documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Connection
+from starlette.requests import Request
+
+from dynamic_api.context import Context
+from dynamic_api.services.access import refused
+from dynamic_api.services.caller import Caller, Trace
+
+
+class Auth(Enum):
+    """Which credential a route wants (contracts/skillzdrive.md 1)."""
+
+    NONE = "none"
+    ANONYMOUS = "anonymous"
+    """None is needed; one that is sent must hold."""
+    KEY = "key"
+    UPLOAD = "upload"
+    """A key of any kind, also one that may only upload."""
+    OWN = "own"
+    """The handler looks at the credential itself."""
+
+
+class Mode(Enum):
+    """What a handler gets beside the call."""
+
+    READ = "read"
+    """A connection, to read from."""
+    WRITE = "write"
+    """A connection, in a transaction that ends with the call."""
+    ASYNC = "async"
+    """Nothing; it is a coroutine, and uses `call.context.database` itself."""
+
+
+class Body(Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON body: unknown fields are refused, so that a misspelt one is not lost silently."""
+
+
+class Query(Struct, frozen=True):
+    """The query string. Unknown parameters are left alone: caches and proxies add some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A value with another status or with headers; `wrap` puts it under `data`."""
+
+    value: object
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wrap: bool = True
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, decoded."""
+
+    context: Context
+    request: Request
+    now: int
+    trace: Trace
+    path: Mapping[str, str]
+    query: Any = None
+    body: Any = None
+    raw: bytes = b""
+    who: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Whose key it is. Raises Unauthenticated where the route lets anonymous calls in."""
+        if self.who is None:
+            raise refused()
+        return self.who
+
+
+Sync = Callable[[Connection, Call], object]
+Async = Callable[[Call], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One route. `answer` is the type under `data`; `errors` are statuses with their codes."""
+
+    method: str
+    path: str
+    name: str
+    handler: Sync | Async
+    mode: Mode
+    auth: Auth
+    tag: str
+    summary: str
+    answer: Any = None
+    body: type[Struct] | None = None
+    query: type[Struct] | None = None
+    status: int = 200
+    errors: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    costs: bool = False
+    """Whether it takes an Idempotency-Key."""
+    wrap: bool = True
+    """Whether the answer goes under `data`."""
+    media_type: str = "application/json"
+    limit: str | None = None
+    """Another bucket of the limiter than the credential's: "telemetry", or "none"."""
+    form: Mapping[str, str] | None = None
+    """Parts of a multipart body, name → description."""

@@ -1,0 +1,91 @@
+"""For operators and machines: health, readiness, metrics, and what the API looks like."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import Connection, text
+from starlette.responses import Response
+
+from dynamic_api.errors import Refusal
+from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
+
+
+class Health(Struct, frozen=True):
+    """The process answers."""
+
+    status: str
+
+
+class Readiness(Struct, frozen=True):
+    """Whether the process can do its work, part by part."""
+
+    status: str
+    parts: dict[str, str]
+
+
+async def health(_call: Call) -> Answer:
+    return Answer(Health("ok"))
+
+
+async def ready(call: Call) -> Answer:
+    parts = {"database": await _database(call)}
+    for name, probe in call.context.probes.items():
+        parts[name] = probe()
+    good = all(part.startswith("ok") for part in parts.values())
+    return Answer(Readiness("ok" if good else "failing", parts), 200 if good else 503)
+
+
+async def _database(call: Call) -> str:
+    def ask(db: Connection) -> str:
+        db.execute(text("SELECT 1"))
+        return "ok"
+
+    try:
+        return await call.context.database.read(ask)
+    except Refusal as refusal:
+        return refusal.message
+
+
+async def metrics(call: Call) -> Response:
+    return Response(call.context.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/healthz",
+        name="health",
+        handler=health,
+        mode=Mode.ASYNC,
+        auth=Auth.NONE,
+        tag="Operation",
+        summary="Whether the process answers",
+        answer=Health,
+        wrap=False,
+    ),
+    Endpoint(
+        method="GET",
+        path="/readyz",
+        name="ready",
+        handler=ready,
+        mode=Mode.ASYNC,
+        auth=Auth.NONE,
+        tag="Operation",
+        summary="Whether it can do its work; 503 when a part fails",
+        answer=Readiness,
+        wrap=False,
+        errors={503: ()},
+    ),
+    Endpoint(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        handler=metrics,
+        mode=Mode.ASYNC,
+        auth=Auth.NONE,
+        tag="Operation",
+        summary="Metrics in Prometheus' text format",
+        wrap=False,
+        media_type="text/plain",
+    ),
+)

@@ -1,0 +1,86 @@
+"""From a path to its endpoint: Starlette's routes, with our answers where none fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match, compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from dynamic_api.context import Context
+from dynamic_api.errors import Absent
+from dynamic_api.routes import answers
+from dynamic_api.routes.base import respond
+from dynamic_api.routes.endpoint import Endpoint
+
+
+class Resource(BaseRoute):
+    """Every method of one path."""
+
+    def __init__(self, context: Context, path: str, endpoints: Sequence[Endpoint]) -> None:
+        self.path = path
+        self._context = context
+        self._regex, _, self._convertors = compile_path(path)
+        self._endpoints = {endpoint.method: endpoint for endpoint in endpoints}
+        if "GET" in self._endpoints:
+            self._endpoints.setdefault("HEAD", self._endpoints["GET"])
+        self._allow = ", ".join(sorted({*self._endpoints, "OPTIONS"}))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        found = self._regex.match(scope["path"]) if scope["type"] == "http" else None
+        if found is None:
+            return Match.NONE, {}
+        parameters = {name: self._convertors[name].convert(text) for name, text in found.groupdict().items()}
+        return Match.FULL, {"path_params": parameters}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            await self._other_method(scope, receive, send)
+            return
+        scope["route_name"] = endpoint.name
+        response = await respond(self._context, endpoint, Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _other_method(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "OPTIONS":
+            response = answers.answered(b"", 204, {"Allow": self._allow})
+            del response.headers["content-type"]
+        else:
+            error = {
+                "code": "method_not_allowed",
+                "message": f"{scope['method']} is not for this path",
+                "mend": f"use one of {self._allow}",
+            }
+            body = answers.encode({"error": error}, wrap=False)
+            response = answers.answered(body, 405, {"Allow": self._allow})
+        await response(scope, receive, send)
+
+
+class Router:
+    """The resources in the order in which they are asked; `otherwise` takes what none of them does."""
+
+    def __init__(self, context: Context, endpoints: Sequence[Endpoint], otherwise: ASGIApp | None) -> None:
+        paths: dict[str, list[Endpoint]] = {}
+        for endpoint in endpoints:
+            paths.setdefault(endpoint.path, []).append(endpoint)
+        self._resources = [Resource(context, path, group) for path, group in paths.items()]
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for resource in self._resources:
+            match, more = resource.matches(scope)
+            if match is Match.FULL:
+                scope.update(more)
+                await resource.handle(scope, receive, send)
+                return
+        if self._otherwise is None:
+            raise Absent("not_found", "there is nothing under this path", mend="/docs lists what there is")
+        await self._otherwise(scope, receive, send)
+
+
+def has_credential(scope: Scope) -> bool:
+    """Whether a request carries an Authorization header."""
+    return "authorization" in Headers(scope=scope)

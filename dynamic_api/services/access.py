@@ -1,0 +1,96 @@
+"""From a secret to the caller it stands for."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, bindparam, select
+
+from dynamic_api.database.tables import api_keys, collection_skills, users
+from dynamic_api.errors import Forbidden, Unauthenticated
+from dynamic_api.ids import digest
+from dynamic_api.services.caller import SCOPED, UPLOAD_ONLY, Caller
+
+WHERE_TO_GET_ONE = "make one: skillpress admin key create EMAIL"
+
+_BY_SECRET = (
+    select(
+        api_keys.c.id,
+        api_keys.c.name,
+        api_keys.c.kind,
+        api_keys.c.prefix,
+        api_keys.c.enabled,
+        api_keys.c.include_team,
+        api_keys.c.include_shared,
+        api_keys.c.rate_limit_per_minute,
+        api_keys.c.expires_at,
+        api_keys.c.revoked_at,
+        users.c.id.label("user_id"),
+        users.c.email,
+        users.c.role,
+        users.c.tier,
+        users.c.disabled_at,
+    )
+    .join_from(api_keys, users, api_keys.c.owner_id == users.c.id)
+    .where(api_keys.c.sha256 == bindparam("sha256"))
+)
+_ALLOWED = select(collection_skills.c.skill_id).where(collection_skills.c.key_id == bindparam("key_id"))
+
+
+def caller_of(db: Connection, secret: str, now: int) -> Caller:
+    """The caller whose key is `secret`. Raises Unauthenticated."""
+    row = db.execute(_BY_SECRET, {"sha256": digest(secret)}).one_or_none()
+    if row is None:
+        raise refused("this API key is not known", code="unauthorized")
+    why = _why_not(row.enabled, row.revoked_at, row.disabled_at)
+    if why:
+        raise refused(why, code="unauthorized")
+    allowed = None
+    if row.kind == SCOPED:
+        allowed = frozenset(db.execute(_ALLOWED, {"key_id": row.id}).scalars())
+    caller = Caller(
+        user_id=row.user_id,
+        email=row.email,
+        role=row.role,
+        tier=row.tier,
+        key_id=row.id,
+        key_name=row.name,
+        key_kind=row.kind,
+        key_prefix=row.prefix,
+        allowed=allowed,
+        include_team=row.include_team,
+        include_shared=row.include_shared,
+        rate_limit_per_minute=row.rate_limit_per_minute,
+        expires_at=row.expires_at,
+    )
+    require_in_time(caller, now)
+    return caller
+
+
+def _why_not(enabled: bool, revoked_at: int | None, disabled_at: int | None) -> str | None:
+    if revoked_at is not None:
+        return "this API key was revoked"
+    if disabled_at is not None:
+        return "the account of this API key is disabled"
+    return None if enabled else "this API key is disabled"
+
+
+def require_in_time(caller: Caller, now: int) -> None:
+    """Raise Unauthenticated for a key whose time is over."""
+    if caller.expires_at is not None and caller.expires_at <= now:
+        raise refused("this API key has expired", code="unauthorized")
+
+
+def require_beyond_uploads(caller: Caller) -> None:
+    """Raise Forbidden for a key that may upload only."""
+    if caller.key_kind == UPLOAD_ONLY:
+        raise Forbidden("access_denied", "this API key may upload only", mend="call with another key")
+
+
+def refused(message: str = "API key required", *, code: str = "access_denied") -> Unauthenticated:
+    """The one answer to a call without a good credential (contracts/skillzdrive.md 3.5)."""
+    return Unauthenticated(
+        code,
+        message,
+        mend="send Authorization: Bearer sk_live_…",
+        suggestions=(WHERE_TO_GET_ONE,),
+        headers={"WWW-Authenticate": 'Bearer realm="skillpress"'},
+    )

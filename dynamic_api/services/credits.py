@@ -1,0 +1,212 @@
+"""The ledger of credits: whole numbers, append-only, never below zero (DESIGN.md D11).
+
+The balance stands on the account's row, so that a debit is one conditional UPDATE; the entry that explains it
+is written in the same transaction, numbered without a gap.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import Connection, desc, insert, select, update
+
+from dynamic_api.clock import month, written
+from dynamic_api.database.tables import credit_entries, users
+from dynamic_api.errors import Absent, Unpaid
+from dynamic_api.services.caller import Caller
+from dynamic_api.settings import Credits
+
+NEWEST = 10
+UNLIMITED = "unlimited"
+
+
+class Movement(Struct, frozen=True):
+    """A balance before and after one entry, which webhooks compare."""
+
+    user_id: str
+    before: int
+    after: int
+
+
+class Transaction(Struct, frozen=True):
+    """One entry of the ledger, as callers see it."""
+
+    kind: str
+    slug: str | None
+    amount: int
+    balance_after: int
+    reference: str | None
+    note: str
+    created_at: str
+
+
+class Account(Struct, frozen=True):
+    """`GET /api/v1/account/credits` (contracts/skillzdrive.md row 28)."""
+
+    balance: int
+    tier: str
+    monthly_skill_calls: int
+    monthly_skill_call_limit: int | str
+    transactions: tuple[Transaction, ...]
+
+
+def debit(
+    db: Connection,
+    user_id: str,
+    amount: int,
+    kind: str,
+    *,
+    now: int,
+    slug: str | None = None,
+    reference: str | None = None,
+) -> Movement:
+    """Take `amount` from the account. Raises Unpaid when it holds less. Nothing is written for zero."""
+    if amount < 0:
+        raise AssertionError("a debit is not negative")
+    movement = _move(db, user_id, -amount)
+    if movement is None:
+        raise _unpaid(balance_of(db, user_id), amount)
+    if amount:
+        _append(db, movement, -amount, kind, now, slug, reference, "")
+    return movement
+
+
+def credit(
+    db: Connection,
+    user_id: str,
+    amount: int,
+    kind: str,
+    *,
+    now: int,
+    slug: str | None = None,
+    reference: str | None = None,
+    note: str = "",
+) -> Movement:
+    """Give `amount` to the account: a grant or a refund. Raises Absent for an account that is not there."""
+    if amount < 0:
+        raise AssertionError("a credit is not negative")
+    movement = _move(db, user_id, amount)
+    if movement is None:
+        raise Absent("account_not_found", "no such account")
+    if amount:
+        _append(db, movement, amount, kind, now, slug, reference, note)
+    return movement
+
+
+def charge(
+    db: Connection,
+    caller: Caller,
+    amount: int,
+    kind: str,
+    prices: Credits,
+    *,
+    now: int,
+    slug: str | None = None,
+    reference: str | None = None,
+) -> Movement:
+    """Take `amount` from the caller, after the month's grant was given. Raises Unpaid."""
+    fill_up(db, caller, prices, now)
+    return debit(db, caller.user_id, amount, kind, now=now, slug=slug, reference=reference)
+
+
+def _move(db: Connection, user_id: str, amount: int) -> Movement | None:
+    """Change the balance and take the next number; None when it would fall below zero."""
+    row = db.execute(
+        update(users)
+        .where(users.c.id == user_id, users.c.balance + amount >= 0)
+        .values(balance=users.c.balance + amount, entries=users.c.entries + (1 if amount else 0))
+        .returning(users.c.balance)
+    ).one_or_none()
+    return None if row is None else Movement(user_id, row.balance - amount, row.balance)
+
+
+def _append(
+    db: Connection,
+    movement: Movement,
+    amount: int,
+    kind: str,
+    now: int,
+    slug: str | None,
+    reference: str | None,
+    note: str,
+) -> None:
+    number = select(users.c.entries).where(users.c.id == movement.user_id).scalar_subquery()
+    db.execute(
+        insert(credit_entries).values(
+            user_id=movement.user_id,
+            number=number,
+            kind=kind,
+            amount=amount,
+            balance=movement.after,
+            slug=slug,
+            reference=reference,
+            note=note,
+            at=now,
+        )
+    )
+
+
+def balance_of(db: Connection, user_id: str) -> int:
+    """Credits that the account holds. Raises Absent."""
+    balance = db.execute(select(users.c.balance).where(users.c.id == user_id)).scalar_one_or_none()
+    if balance is None:
+        raise Absent("account_not_found", "no such account")
+    return int(balance)
+
+
+def _unpaid(balance: int, amount: int) -> Unpaid:
+    missing = amount - balance
+    plural = "credit" if missing == 1 else "credits"
+    return Unpaid(
+        "insufficient_credits",
+        f"{missing} {plural} short: this costs {amount}, the balance is {balance}",
+        mend="ask an operator for a grant, or wait for the monthly one",
+        extra={"required": amount, "balance": balance},
+    )
+
+
+def account(db: Connection, caller: Caller, prices: Credits, now: int) -> Account:
+    """Balance, tier, use of this month, and the newest entries, newest first."""
+    row = db.execute(select(users).where(users.c.id == caller.user_id)).one()
+    entries = db.execute(
+        select(credit_entries)
+        .where(credit_entries.c.user_id == caller.user_id)
+        .order_by(desc(credit_entries.c.number))
+        .limit(NEWEST)
+    )
+    tier = prices.tiers.get(row.tier)
+    limit: int | str = UNLIMITED if caller.is_staff or tier is None else tier.monthly_skill_calls or UNLIMITED
+    return Account(
+        balance=row.balance,
+        tier=row.tier,
+        monthly_skill_calls=row.skill_calls if row.skill_calls_month == month(now) else 0,
+        monthly_skill_call_limit=limit,
+        transactions=tuple(
+            Transaction(
+                entry.kind,
+                entry.slug,
+                entry.amount,
+                entry.balance,
+                entry.reference,
+                entry.note,
+                written(entry.at),
+            )
+            for entry in entries
+        ),
+    )
+
+
+def fill_up(db: Connection, caller: Caller, prices: Credits, now: int) -> Movement | None:
+    """Give the month's grant of the caller's tier, once in a calendar month; None when there is none."""
+    tier = prices.tiers.get(caller.tier)
+    if tier is None or not tier.monthly_grant:
+        return None
+    this_month = month(now)
+    due = db.execute(
+        update(users)
+        .where(users.c.id == caller.user_id, users.c.granted_month.is_distinct_from(this_month))
+        .values(granted_month=this_month)
+        .returning(users.c.id)
+    ).one_or_none()
+    if due is None:
+        return None
+    return credit(db, caller.user_id, tier.monthly_grant, "monthly_grant", now=now, reference=this_month)

@@ -1,0 +1,124 @@
+"""API keys: made once, shown once, stored as a digest."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from dynamic_api.clock import written
+from dynamic_api.database.tables import api_keys, collection_skills
+from dynamic_api.errors import Absent, Conflict, Invalid
+from dynamic_api.ids import KEY_PREFIX, SHOWN, digest, new_id, new_secret
+from dynamic_api.services.caller import ALL_SKILLS, SCOPED, UPLOAD_ONLY
+
+KINDS = (ALL_SKILLS, SCOPED, UPLOAD_ONLY)
+NAME_LENGTH = 200
+
+
+class Key(Struct, frozen=True):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    kind: str
+    prefix: str
+    enabled: bool
+    created_at: str
+    expires_at: str | None
+    revoked: bool
+
+
+class NewKey(Struct, frozen=True):
+    """A key and its secret, which is not to be had again."""
+
+    id: str
+    secret: str
+
+
+class KeyOptions(Struct, frozen=True, kw_only=True):
+    """What a key may be told beside its name (contracts/skillzdrive.md 3.2)."""
+
+    kind: str = ALL_SKILLS
+    skill_ids: tuple[str, ...] = ()
+    include_team: bool = True
+    include_shared: bool = True
+    rate_limit_per_minute: int | None = None
+    monthly_execution_quota: int = 0
+    expires_at: int | None = None
+
+
+def create(db: Connection, owner_id: str, name: str, options: KeyOptions, *, now: int) -> NewKey:
+    """A new key of `owner_id`. Raises Invalid for a bad name, Conflict for one that is in use."""
+    require_name(name)
+    key_id, secret = new_id(), new_secret(KEY_PREFIX)
+    row = {
+        "id": key_id,
+        "owner_id": owner_id,
+        "name": name,
+        "live_name": name,
+        "kind": options.kind,
+        "sha256": digest(secret),
+        "prefix": secret[:SHOWN],
+        "include_team": options.include_team,
+        "include_shared": options.include_shared,
+        "rate_limit_per_minute": options.rate_limit_per_minute,
+        "monthly_execution_quota": options.monthly_execution_quota,
+        "expires_at": options.expires_at,
+        "created_at": now,
+    }
+    try:
+        with db.begin_nested():
+            db.execute(insert(api_keys), row)
+    except IntegrityError as error:
+        raise Conflict(
+            "name_taken", f"there is a collection or key {name!r}", place="name", mend="take another name"
+        ) from error
+    if options.skill_ids:
+        rows = [{"key_id": key_id, "skill_id": skill_id, "added_at": now} for skill_id in options.skill_ids]
+        db.execute(insert(collection_skills), rows)
+    return NewKey(key_id, secret)
+
+
+def require_name(name: str) -> None:
+    """Raise Invalid for a name that is empty, too long, or not printable."""
+    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable() or "/" in name:
+        raise Invalid(
+            "validation_error",
+            f"must be 1 to {NAME_LENGTH} printable characters without a slash",
+            place="name",
+        )
+
+
+def of_owner(db: Connection, owner_id: str) -> list[Key]:
+    """The keys of an account that are not revoked, by name."""
+    rows = db.execute(
+        select(api_keys)
+        .where(api_keys.c.owner_id == owner_id, api_keys.c.revoked_at.is_(None))
+        .order_by(api_keys.c.name)
+    )
+    return [
+        Key(
+            row.id,
+            row.name,
+            row.kind,
+            row.prefix,
+            row.enabled,
+            written(row.created_at),
+            None if row.expires_at is None else written(row.expires_at),
+            row.revoked_at is not None,
+        )
+        for row in rows
+    ]
+
+
+def revoke(db: Connection, key_id: str, *, now: int) -> None:
+    """End a key for good; its name is free again. Raises Absent."""
+    done = db.execute(
+        update(api_keys)
+        .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+        .values(revoked_at=now, live_name=None, published=False)
+        .returning(api_keys.c.id)
+    ).one_or_none()
+    if done is None:
+        raise Absent("key_not_found", "no such key, or it is revoked")

@@ -1,0 +1,146 @@
+"""A running API for tests: a real registry, a real server, and accounts made as wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import uvicorn
+from sqlalchemy import Connection
+
+from dynamic_api.app import App, build
+from dynamic_api.data_folder import open_folder
+from dynamic_api.services import accounts, keys
+from dynamic_api.services.keys import KeyOptions
+from dynamic_api.settings import parse
+
+T = TypeVar("T")
+_names = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that the API sees: the real one, moved by `ahead` milliseconds."""
+
+    ahead: int = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead
+
+
+@dataclass(slots=True)
+class Person:
+    """An account with an all-skills key, and a client that sends it."""
+
+    id: str
+    email: str
+    key: str
+    http: httpx2.Client = field(repr=False)
+
+    def __getattr__(self, name: str) -> Any:
+        """get, post, put, patch, delete, request: as this person."""
+        return getattr(self.http, name)
+
+
+@dataclass(slots=True)
+class World:
+    """The app, its address, and what tests do to it from behind."""
+
+    app: App
+    url: str
+    clock: Clock
+    data: Path
+    registry: Path | None
+    anonymous: httpx2.Client
+    _clients: list[httpx2.Client] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Any:
+        return self.app.context.settings
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction, as a service would be."""
+        return asyncio.run(self.app.context.database.write(work))
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a connection of its own."""
+        with self.app.context.database.engine.connect() as connection:
+            return work(connection)
+
+    def person(self, *, options: KeyOptions | None = None, **account: Any) -> Person:
+        """A new account with a key."""
+        email = account.pop("email", f"person{next(_names)}@example.com")
+        prices = account.pop("prices", self.settings.credits)
+
+        def make(db: Connection) -> tuple[str, str]:
+            user = accounts.create(db, email, prices, now=self.clock(), **account)
+            return user.id, keys.create(db, user.id, "main", options or KeyOptions(), now=self.clock()).secret
+
+        user_id, secret = self.write(make)
+        return Person(user_id, email, secret, self.client(secret))
+
+    def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
+        """An HTTP client, with a key or without."""
+        if secret is not None:
+            headers["authorization"] = f"Bearer {secret}"
+        client = httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close every client."""
+        for client in self._clients:
+            client.close()
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """The address of a server that runs `app` in a thread."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="on", ws="none")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.started, "the server did not start"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+
+
+@contextmanager
+def world(
+    folder: Path, database_url: str | None, settings: dict[str, Any], registry: Path | None = None
+) -> Iterator[World]:
+    """A world whose settings are `settings` over what suits tests."""
+    table: dict[str, Any] = {**settings}
+    table["limits"] = {"anonymous_per_minute": 0, "address_per_minute": 0, "key_per_minute": 0} | table.get(
+        "limits", {}
+    )
+    table["data"] = {"database_url": database_url} | table.get("data", {})
+    clock = Clock()
+    data = open_folder(folder)
+    app = build(parse(table, "test"), data, "http://127.0.0.1", published_folder=registry, now=clock)
+    with serving(app) as url, httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous:
+        made = World(app, url, clock, data.path, registry, anonymous)
+        try:
+            yield made
+        finally:
+            made.close()
