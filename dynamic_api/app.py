@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.applications import Starlette
 from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
+from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
-from dynamic_api.data_folder import DataFolder
+from dynamic_api.data_folder import CATALOGUE, DataFolder
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.edge import Edge
@@ -24,6 +25,9 @@ from dynamic_api.routes.router import Router, has_credential
 from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.settings import Settings
 from dynamic_api.static import has, published
+from dynamic_api.view import Kept, following, freshness
+from registry_builder.core.errors import Misuse
+from registry_builder.store.target import open_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +60,29 @@ def build(
     published_folder: Path | None = None,
     now: Callable[[], int] = clock.now,
 ) -> App:
-    """The app on `folder`; with `published_folder` it serves that as well, as the bucket would."""
+    """The app on `folder`; it serves `published_folder` as well, as the bucket would. Raises Misuse."""
+    address = settings.data.registry or (str(published_folder) if published_folder else None)
+    if address is None:
+        mend = "set it to the bucket that is published to: a folder, s3://… or https://…"
+        raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
     context = Context(
         settings=settings,
         database=connect(settings, folder),
+        registry=open_reader(address),
+        catalogue=Catalogue(folder.path / CATALOGUE),
         limiter=Limiter(settings.limits.storage),
         metrics=Metrics(),
         clock=now,
         public_url=(settings.server.public_url or public_url).rstrip("/"),
         secret=folder.secret(settings.data.secret),
     )
+    context.probes["catalogue"] = lambda: freshness(context.catalogue, time.time())
     endpoints = (*ENDPOINTS, *described(ENDPOINTS))
     inner: ASGIApp
     if published_folder is None:
         inner = Router(context, endpoints, None)
     else:
-        static = published(published_folder)
+        static = Kept(context.catalogue, published(published_folder))
         inner = _StaticFirst(published_folder, static, Router(context, endpoints, static))
     edge = Edge(inner, context.metrics, settings.server.cors_origins)
     return App(context, edge, Lifespan(lifespan=_lifespan(context)))
@@ -80,10 +91,11 @@ def build(
 def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def life(_app: object) -> AsyncIterator[None]:
-        try:
+        async with AsyncExitStack() as parts:
+            parts.callback(context.database.close)
+            parts.callback(context.catalogue.close)
+            await parts.enter_async_context(following(context))
             yield
-        finally:
-            context.database.close()
 
     return life
 
@@ -93,7 +105,7 @@ class _StaticFirst:
     """What the bucket has is answered as the bucket would, unless a credential asks for the API's view."""
 
     folder: Path
-    static: Starlette
+    static: ASGIApp
     api: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,15 +1,20 @@
-"""Everything that a call may use, made once by `app.py`."""
+"""Everything that a call may use, made once by `app.py`.
+
+`registry` reads the bucket itself; `catalogue` is the local view of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.services.caller import Caller
 from dynamic_api.settings import Settings
+from registry_builder.store.base import Reader
 
 
 @dataclass(slots=True)
@@ -18,6 +23,8 @@ class Context:
 
     settings: Settings
     database: Database
+    registry: Reader
+    catalogue: Catalogue
     limiter: Limiter
     metrics: Metrics
     clock: Callable[[], int]

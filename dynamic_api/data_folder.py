@@ -15,7 +15,7 @@ DATABASE = "skillpress.db"
 SECRET_FILE = "secret.key"  # noqa: S105 - a file name
 ADMIN_KEY = "admin.key"
 PRIVATE = "private"
-CATALOGUE = "catalogue.db"
+CATALOGUE = "catalogue"
 LOCK = "api.lock"
 SECRET_LENGTH = 32
 
