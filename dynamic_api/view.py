@@ -80,10 +80,8 @@ def withdrawn(catalogue: Catalogue, path: str) -> str | None:
         if digest:
             return catalogue.withdrawn(digest[1])
         if frozen:
-            rows = catalogue.versions(frozen[1])
-            return next(
-                (catalogue.withdrawn(row.sha256) for row in rows if str(row.ordinal) == frozen[2]), None
-            )
+            rows = [row for row in catalogue.versions(frozen[1]) if str(row.ordinal) == frozen[2]]
+            return catalogue.withdrawn(rows[0].sha256) if rows else None
     except Unavailable:
         # Without a view there are no revocations to know of; the folder is what the bucket is.
         return None
