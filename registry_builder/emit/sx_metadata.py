@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-import tomli_w
 from msgspec import Struct
 
 from registry_builder.core.errors import Unfit
@@ -32,9 +31,6 @@ TYPES = {
     "plugin": "claude-code-plugin",
 }
 """Our type of a folder → the type as sx spells it."""
-
-_INT64 = 1 << 63
-_DEPTH = 64
 
 T = TypeVar("T", bound=Struct)
 
@@ -136,23 +132,9 @@ def _convert(value: Mapping[str, object], form: type[T], place: str, section: st
 
 
 def _render(document: Mapping[str, object], place: str) -> bytes:
-    for depth, value in _walk(document):
-        if depth > _DEPTH:
-            raise _unfit("metadata-toml", f"it is nested more than {_DEPTH} deep", place)
-        if isinstance(value, int) and not -_INT64 <= value < _INT64:
-            raise _unfit("metadata-section", "a number does not fit into 64 bits", place)
-    return tomli_w.dumps(document).encode("utf-8", "replace")
-
-
-def _walk(document: Mapping[str, object]) -> Iterator[tuple[int, object]]:
-    """Every value in `document`, with its depth."""
-    left: list[tuple[int, object]] = [(0, document)]
-    while left:
-        depth, value = left.pop()
-        yield depth, value
-        if isinstance(value, dict | list):
-            inner = value.values() if isinstance(value, dict) else value
-            left += [(depth + 1, item) for item in inner]
+    if flaw := sx_rules.unwritable(document):
+        raise _unfit(flaw.code, flaw.message, place)
+    return sx_rules.write(document)
 
 
 def _unfit(code: str, message: str, place: str) -> Unfit:

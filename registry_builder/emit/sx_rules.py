@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+import tomli_w
 from msgspec import Meta, Struct
 
 from registry_builder.core.shown import shown
@@ -19,6 +20,8 @@ PROMPTS = {"skill": "SKILL.md", "agent": "AGENT.md", "command": "COMMAND.md", "r
 SECTION = "metadata-section"
 FILE = "metadata-file"
 
+_INT64 = 1 << 63
+_DEPTH = 64
 _PLUGIN = "claude-code-plugin"
 _MANIFEST = ".claude-plugin/plugin.json"
 
@@ -124,6 +127,26 @@ def flaws(kind: str, section: Mapping[str, object], paths: Collection[str]) -> I
             yield Flaw(SECTION, 'source = "marketplace" needs marketplace')
     if needed and needed not in paths:
         yield Flaw(FILE, f"{needed!r} is not in the folder")
+
+
+def unwritable(document: Mapping[str, object]) -> Flaw | None:
+    """Why sx could not read `document` as TOML, or None."""
+    left: list[tuple[int, object]] = [(0, document)]
+    while left:
+        depth, value = left.pop()
+        if depth > _DEPTH:
+            return Flaw("metadata-toml", f"it is nested more than {_DEPTH} deep")
+        if isinstance(value, int) and not -_INT64 <= value < _INT64:
+            return Flaw(SECTION, "a number does not fit into 64 bits")
+        if isinstance(value, dict | list):
+            inner = value.values() if isinstance(value, dict) else value
+            left += [(depth + 1, item) for item in inner]
+    return None
+
+
+def write(document: Mapping[str, object]) -> bytes:
+    """`document` as metadata.toml."""
+    return tomli_w.dumps(document).encode("utf-8", "replace")
 
 
 def _mcp(mcp: _Mcp) -> Iterator[Flaw]:
