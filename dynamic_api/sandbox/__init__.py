@@ -1,0 +1,1 @@
+"""Strangers' code runs in here, and nowhere else (DESIGN.md D12)."""

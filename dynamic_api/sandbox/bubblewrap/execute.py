@@ -1,0 +1,114 @@
+"""One job: from its script and limits to its outcome."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dynamic_api.errors import TooLarge
+from dynamic_api.sandbox.base import LAST_RUN, MIB, Job, Level, Limit, Limits, OnOutput, Outcome, Stream
+from dynamic_api.sandbox.bubblewrap import command, files
+from dynamic_api.sandbox.bubblewrap.host import Host
+from dynamic_api.sandbox.bubblewrap.link import Link
+from dynamic_api.sandbox.bubblewrap.runner import Ending, Run, sealed
+from dynamic_api.sandbox.bubblewrap.slots import Slots
+from dynamic_api.sandbox.output import Capture
+from dynamic_api.sandbox.scripts import Script, find_script
+
+NO_GROUP_MEMORY = 128 * MIB
+NO_GROUP_PROCESSES = 16
+_FULL_BELOW_BYTES = 64 * 1024
+_STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What every run of one started sandbox shares."""
+
+    host: Host
+    level: Level
+    store: Path
+    link: Link
+    slots: Slots
+    filter: bytes
+
+    async def execute(self, session: str, root: int, job: Job, on_output: OnOutput | None) -> Outcome:
+        """Run `job` in the session whose folder is open as `root`."""
+        asked = time.monotonic()
+        limits = self._limits(job.limits)
+        plan, pieces = self._plan(session, job, find_script(job.folder, job.script), limits)
+        slot = await self.slots.take()
+        capture = Capture(limits, on_output)
+        try:
+            with ExitStack() as stack:
+                given = [sealed(piece, "skillpress") for piece in pieces]
+                for descriptor in given:
+                    stack.callback(os.close, descriptor)
+                startup_ms = (time.monotonic() - asked) * 1000
+                ending = await Run(self.link, slot, limits, capture).to_the_end(plan, given)
+        finally:
+            self.slots.give_back(slot)
+        hits = self._limits_hit(ending, root, limits)
+        kept = await self._keep(session, capture)
+        stdout, stderr = map(capture.output, _STREAMS)
+        return Outcome(
+            ending.exit_code, stdout, stderr, ending.duration_ms, self.level, hits, kept, startup_ms
+        )
+
+    def _plan(
+        self, session: str, job: Job, script: Script, limits: Limits
+    ) -> tuple[dict[str, object], list[bytes]]:
+        """The plan for the launcher; stdin, arguments, filter and command for its descriptors."""
+        if len(job.stdin) > limits.stdin_bytes:
+            mend = "send it as an input file"
+            raise TooLarge(
+                "stdin_too_large", f"more than {limits.stdin_bytes} bytes", place="stdin", mend=mend
+            )
+        host = self.host
+        if script.language not in languages(host, self.level):
+            host = replace(host, programs={})
+        places = command.Places(self.store / "sessions" / session, job.folder, job.layer, self.store / "etc")
+        arguments = command.bwrap_arguments(places, command.environment(job, script))
+        bounds = command.rlimits(limits, script.language, cgroup=self.level == "full")
+        plan: dict[str, object] = {"bwrap": host.bwrap, "rlimits": bounds}
+        return plan, [job.stdin, arguments, self.filter, command.command(host, job, script, limits)]
+
+    def _limits(self, limits: Limits) -> Limits:
+        """Without groups, totals are a product (processes × memory each), so both are small."""
+        if self.level == "full":
+            return limits
+        return replace(
+            limits,
+            memory_bytes=min(limits.memory_bytes, NO_GROUP_MEMORY),
+            processes=min(limits.processes, NO_GROUP_PROCESSES),
+        )
+
+    def _limits_hit(self, ending: Ending, root: int, limits: Limits) -> tuple[Limit, ...]:
+        """With what only the files show."""
+        hits = list(ending.limits_hit)
+        if files.free_bytes(root) < _FULL_BELOW_BYTES:
+            hits.append("disk")
+        elif ending.exit_code != 0 and "file_size" not in hits and files.largest(root) >= limits.file_bytes:
+            hits.append("file_size")
+        return tuple(hits)
+
+    async def _keep(self, session: str, capture: Capture) -> bool:
+        """Write `last_run.*`, as far as there is room."""
+        paths = [list(files.parts_of(LAST_RUN[stream])) for stream in _STREAMS]
+        descriptors = [sealed(capture.kept(stream), "output") for stream in _STREAMS]
+        try:
+            await self.link.ask("put", descriptors, session=session, paths=paths, partial=True)
+        except OSError:
+            return False
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+
+def languages(host: Host, level: Level) -> tuple[str, ...]:
+    """Node needs more address space than can be allowed when nothing else bounds memory."""
+    return tuple(name for name in host.languages() if level == "full" or name != "node")

@@ -1,0 +1,69 @@
+"""What this machine offers: the programs, and the user that runs belong to."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+from dataclasses import dataclass
+
+from dynamic_api.sandbox.scripts import Language
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where programs are looked for: what is bound into the sandbox, never what the API itself runs on."""
+FALLBACK_USER = "nobody"
+_PROGRAMS = {"python": "python3", "sh": "sh", "bash": "bash", "node": "node"}
+
+
+class Unfit(Exception):  # noqa: N818 - named by what is wrong with the machine
+    """Nothing may run here, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An unprivileged user of the host."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Full paths; `programs` maps what a script needs to what runs it."""
+
+    bwrap: str
+    prlimit: str
+    programs: dict[str, str]
+    account: Account
+
+    def languages(self) -> tuple[Language, ...]:
+        """Those whose interpreter is here."""
+        languages: tuple[Language, ...] = ("python", "sh", "node")
+        return tuple(language for language in languages if language in self.programs)
+
+
+def find_host(user: str = "", path: str = SYSTEM_PATH) -> Host:
+    """Raises Unfit, saying what is missing and how to get it."""
+    bwrap = shutil.which("bwrap", path=path)
+    if bwrap is None:
+        raise Unfit("bubblewrap is not installed (Debian, Ubuntu: apt-get install bubblewrap)")
+    prlimit = shutil.which("prlimit", path=path)
+    if prlimit is None:
+        raise Unfit("prlimit is not installed (Debian, Ubuntu: apt-get install util-linux)")
+    found = {name: shutil.which(program, path=path) for name, program in _PROGRAMS.items()}
+    programs = {name: program for name, program in found.items() if program is not None}
+    return Host(bwrap, prlimit, programs, find_account(user))
+
+
+def find_account(user: str = "") -> Account:
+    """Who runs belong to: ourselves, or when we are root the named user, else `nobody`. Raises Unfit."""
+    if os.geteuid() != 0:
+        return Account(os.geteuid(), os.getegid())
+    name = user or FALLBACK_USER
+    try:
+        row = pwd.getpwnam(name)
+    except KeyError:
+        raise Unfit(f"started as root, and there is no user {name!r} to drop to") from None
+    if row.pw_uid == 0 or row.pw_gid == 0:
+        raise Unfit(f"started as root, and {name!r} is root as well; name an unprivileged user")
+    return Account(row.pw_uid, row.pw_gid)

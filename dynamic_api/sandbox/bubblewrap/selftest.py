@@ -1,0 +1,122 @@
+"""Tries every promise of a level for real, when the sandbox starts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dynamic_api.errors import Absent
+from dynamic_api.sandbox.base import MIB, Check, Job, Level, Limits, Outcome, Sandbox
+
+PROBE = Path(__file__).with_name("probe.py")
+AFTER_SECONDS = 0.2
+"""How long after a run a survivor is waited for; it says that it lives after half of that."""
+LIMITS = Limits(
+    wall_seconds=20,
+    cpu_seconds=1,
+    memory_bytes=48 * MIB,
+    processes=12,
+    file_bytes=2 * MIB,
+    output_bytes=MIB,
+    shown_bytes=64 * 1024,
+)
+_STATUS = ["1", "2", "0000000000000000", "0000000000000000"]
+_ENVIRONMENT = {"HOME", "LANG", "LC_CTYPE", "PATH", "PWD", "SKILL_DIR", "TMPDIR"}
+_ENVIRONMENT |= {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+Judge = Callable[[Sandbox, str, Outcome], Awaitable[list[Check]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One probe, and whether the promise held."""
+
+    probe: str
+    limits: Limits
+    judge: Judge
+
+
+async def try_all(sandbox: Sandbox, folder: Path, level: Level) -> tuple[Check, ...]:
+    """Every promise at once, each in a session of its own. `folder` is readable for the account of runs."""
+    (folder / "probe.py").write_bytes(PROBE.read_bytes())
+    (folder / "probe.py").chmod(0o644)
+    found = await asyncio.gather(*(_try(sandbox, folder, row) for row in _attempts(level)))
+    return tuple(check for checks in found for check in checks)
+
+
+def _attempts(level: Level) -> list[_Attempt]:
+    few = replace(LIMITS, cpu_seconds=10)
+    processes = _hit("processes") if level == "full" else _few_processes
+    return [
+        _Attempt("walls", few, _walls),
+        _Attempt("memory", few, _hit("memory")),
+        _Attempt("processes", few, processes),
+        _Attempt("wall", replace(few, wall_seconds=0.5), _hit("wall")),
+        _Attempt("cpu", LIMITS, _hit("cpu")),
+        _Attempt("disk", few, _hit("disk")),
+        _Attempt("file_size", few, _hit("file_size")),
+        _Attempt("output", few, _hit("output")),
+        _Attempt("survivor", few, _no_survivor),
+    ]
+
+
+async def _try(sandbox: Sandbox, folder: Path, attempt: _Attempt) -> list[Check]:
+    session = f"selftest-{attempt.probe.replace('_', '-')}"
+    await sandbox.open(session, 4 * MIB)
+    try:
+        outcome = await sandbox.run(session, Job(folder, "probe.py", (attempt.probe,), limits=attempt.limits))
+        return await attempt.judge(sandbox, session, outcome)
+    finally:
+        await sandbox.close(session)
+
+
+def _hit(limit: str) -> Judge:
+    async def judge(_sandbox: Sandbox, _session: str, outcome: Outcome) -> list[Check]:
+        hits = ", ".join(outcome.limits_hit) or "nothing"
+        return [
+            Check(limit, limit in outcome.limits_hit, f"stopped by: {hits}; exit code {outcome.exit_code}")
+        ]
+
+    return judge
+
+
+async def _few_processes(_sandbox: Sandbox, _session: str, outcome: Outcome) -> list[Check]:
+    made = outcome.stdout.text()
+    held = made.isdigit() and int(made) < LIMITS.processes
+    return [Check("processes", held, f"{made or 'none'} made, {LIMITS.processes} allowed")]
+
+
+async def _no_survivor(sandbox: Sandbox, session: str, _outcome: Outcome) -> list[Check]:
+    await asyncio.sleep(AFTER_SECONDS)
+    try:
+        await sandbox.read(session, "/work/alive")
+    except Absent:
+        return [Check("no_survivor", held=True, detail="a daemon died with its run")]
+    return [Check("no_survivor", held=False, detail="a daemon outlived its run")]
+
+
+async def _walls(_sandbox: Sandbox, _session: str, outcome: Outcome) -> list[Check]:
+    """One check for each promise that needs no limit."""
+    try:
+        facts = json.loads(outcome.stdout.shown)
+    except ValueError:
+        said = outcome.stderr.text().strip().splitlines()[-1:]
+        return [Check("walls", held=False, detail=f"the probe failed: {' '.join(said)}")]
+    unknown = sorted(set(facts["environment"]) - _ENVIRONMENT)
+    rows = [
+        ("read_only_system", not facts["writable"], f"writable: {facts['writable'] or 'nothing'}"),
+        ("host_hidden", not facts["visible"], f"of the host visible: {facts['visible'] or 'nothing'}"),
+        ("own_processes", len(facts["processes"]) <= 3, f"{len(facts['processes'])} processes visible"),
+        ("no_environment", not unknown, f"of the host set: {unknown or 'nothing'}"),
+        (
+            "no_rights",
+            facts["status"] == _STATUS and facts["user"] != 0,
+            "no new privileges, no capability, seccomp",
+        ),
+        ("no_user_namespace", not facts["user_namespace"], "a user namespace is refused"),
+        ("no_network", not facts["sockets"], f"sockets that open: {facts['sockets'] or 'none but unix'}"),
+        ("no_descriptors", len(facts["descriptors"]) <= 1, "only stdin, stdout and stderr are open"),
+    ]
+    return [Check(name, bool(held), detail) for name, held, detail in rows]
