@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,16 @@ from registry_builder.store.filesystem import FilesystemStore
 _OPTIONS = frozenset(("endpoint_url", "region"))
 
 
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """A bucket under `prefix` ("" or ending in a slash), at AWS or at another endpoint."""
+
+    bucket: str
+    prefix: str
+    endpoint_url: str | None
+    region: str | None
+
+
 def open_store(address: str, *, single_writer: bool = False) -> Store:
     """The store at `address`, not entered yet. Raises Misuse for an address that makes no sense."""
     if "://" not in address:
@@ -19,6 +30,21 @@ def open_store(address: str, *, single_writer: bool = False) -> Store:
     parts = urlsplit(address)
     if parts.scheme == "file":
         return FilesystemStore(Path(parts.path))
+    from registry_builder.store.s3 import S3Store
+
+    place = s3_place(address)
+    return S3Store(
+        place.bucket,
+        place.prefix,
+        endpoint_url=place.endpoint_url,
+        region=place.region,
+        single_writer=single_writer,
+    )
+
+
+def s3_place(address: str) -> S3Place:
+    """What an `s3://` address says. Raises Misuse."""
+    parts = urlsplit(address)
     if parts.scheme != "s3" or not parts.hostname or parts.username or parts.password:
         mend = "give a folder or s3://bucket/prefix; credentials come from the usual AWS chain"
         raise Misuse("bad-store", f"no store: {_without_secrets(address)}", mend=mend)
@@ -28,15 +54,12 @@ def open_store(address: str, *, single_writer: bool = False) -> Store:
             raise Misuse(
                 "bad-store", f"no such store option: {name}", mend=f"there are {', '.join(sorted(_OPTIONS))}"
             )
-    from registry_builder.store.s3 import S3Store
-
     prefix = parts.path.strip("/")
-    return S3Store(
+    return S3Place(
         parts.netloc,
         f"{prefix}/" if prefix else "",
-        endpoint_url=options.get("endpoint_url", [None])[0],
-        region=options.get("region", [None])[0],
-        single_writer=single_writer,
+        options.get("endpoint_url", [None])[0],
+        options.get("region", [None])[0],
     )
 
 
