@@ -74,7 +74,7 @@ def _run(folder: Path) -> None:
     ]
     if subprocess.run(build, check=False).returncode:
         raise Failed("the build failed; its message is above")
-    with serving(folder, port, base) as server:
+    with serving(folder, port, base, "--data", folder.parent / "data") as server:
         proof = prove(base)
         _say(f"Fetched {proof.url}\n  sha256 {proof.sha256}: as the index says")
         _say(f"  {proof.files} files: byte for byte what Git has in content/skills/{proof.name}\n")
@@ -98,9 +98,9 @@ def free_port(first: int) -> int:
 
 
 @contextmanager
-def serving(folder: Path, port: int, base: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving(folder: Path, port: int, base: str, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """`skillpress serve` on `port`, answering; stopped at the end."""
-    command: list[str | Path] = [SKILLPRESS, "serve", folder, "--port", str(port)]
+    command: list[str | Path] = [SKILLPRESS, "serve", folder, "--port", str(port), *words]
     # Of its own session, so that Ctrl-C reaches this program only and the server is stopped in order.
     with subprocess.Popen(command, start_new_session=True) as server:
         try:

@@ -25,7 +25,7 @@ def main() -> None:
             [skillpress, "build", "-C", str(ROOT), "--to", str(built), "--base-url", base], check=True
         )
         server = subprocess.Popen(
-            [skillpress, "serve", str(built), "--port", PORT], stderr=subprocess.PIPE, text=True
+            [skillpress, "serve", str(built), "--no-api", "--port", PORT], stderr=subprocess.PIPE, text=True
         )
         try:
             assert server.stderr is not None

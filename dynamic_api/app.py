@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ from dynamic_api.database.engine import Database, open_database
 from dynamic_api.edge import Edge
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
+from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential
 from dynamic_api.routes.table import ENDPOINTS
@@ -83,8 +85,8 @@ def build(
         inner = Router(context, endpoints, None)
     else:
         static = Kept(context.catalogue, published(published_folder))
-        inner = _StaticFirst(published_folder, static, Router(context, endpoints, static))
-    edge = Edge(inner, context.metrics, settings.server.cors_origins)
+        inner = _StaticFirst(published_folder, static, Router(context, endpoints, _Checked(context, static)))
+    edge = Edge(inner, context.metrics, settings.server.cors_origins, settings.server.access_log)
     return App(context, edge, Lifespan(lifespan=_lifespan(context)))
 
 
@@ -115,3 +117,16 @@ class _StaticFirst:
             await self.static(scope, receive, send)
         else:
             await self.api(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The folder for a call that no route took. Below /api a credential must hold, as everywhere there."""
+
+    context: Context
+    static: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/api/") and (secret := bearer(Request(scope))):
+            await caller_of(self.context, secret, self.context.clock())
+        await self.static(scope, receive, send)

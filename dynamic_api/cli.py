@@ -1,25 +1,40 @@
-"""`skillpress serve`: a built folder on a local port, with or without TLS."""
+"""`skillpress serve`: folder and API in one process. `skillpress api`: the API alone, by many processes."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import signal
-import socket
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from registry_builder.core.errors import Missing, Misuse, Trouble
+from dynamic_api.listener import authority, listening
+from registry_builder.core.errors import Missing, Misuse
 
 if TYPE_CHECKING:
-    import uvicorn
+    from dynamic_api.data_folder import DataFolder
+    from dynamic_api.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
-# How long answers that are still being sent may take after the first signal.
+# How long answers of the folder that are still being sent may take after the first signal.
 _GRACE_SECONDS = 2
+DATA = "skillpress-data"
+
+_data = click.option(
+    "--data",
+    default=DATA,
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory of the API's database, private files and keys; made at the first start.",
+)
+_settings = click.option(
+    "--settings",
+    "settings_file",
+    type=_FILE,
+    help="TOML file with the API's settings; SKILLPRESS_API_… variables win over it.",
+)
+_host = click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
+_tls_cert = click.option("--tls-cert", type=_FILE, help="PEM file with the certificate chain; serves HTTPS.")
+_tls_key = click.option("--tls-key", type=_FILE, help="PEM file with its private key.")
 
 
 @click.command()
@@ -27,20 +42,112 @@ _GRACE_SECONDS = 2
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Name or address to listen on.")
-@click.option("--tls-cert", type=_FILE, help="PEM file with the certificate chain; serves HTTPS.")
-@click.option("--tls-key", type=_FILE, help="PEM file with its private key.")
-def serve(folder: Path, port: int, host: str, tls_cert: Path | None, tls_key: Path | None) -> None:
-    """Serve the built folder DIR (default: dist) as a CDN would, until Ctrl-C."""
+@_host
+@_tls_cert
+@_tls_key
+@_data
+@_settings
+@click.option("--no-api", is_flag=True, help="Serve the folder only, as a CDN would.")
+def serve(
+    folder: Path,
+    port: int,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    data: Path,
+    settings_file: Path | None,
+    no_api: bool,
+) -> None:
+    """Serve the built folder DIR (default: dist) and the API, in one process, until Ctrl-C.
+
+    The first start makes the data directory and prints the key of the first administrator.
+    """
+    _require_both(tls_cert, tls_key)
+    _require_built(folder)
+    with listening(host, port) as listener:
+        url = f"{'http' if tls_cert is None else 'https'}://{authority(listener)}"
+        from dynamic_api import running
+
+        key = None
+        if no_api:
+            from dynamic_api.static import published
+
+            config = running.configured(
+                published(folder), _GRACE_SECONDS, running.Certificate(tls_cert, tls_key), lifespan="off"
+            )
+        else:
+            from dynamic_api.settings import load
+
+            settings = load(settings_file)
+            place, key = _prepared(settings, data, exclusive=True)
+            make = running.Make(settings, place, url, folder.resolve())
+            config = running.configured(
+                make, settings.server.grace_seconds, running.Certificate(tls_cert, tls_key)
+            )
+        click.echo(f"serving {folder} at {url}/", err=True)
+        _tell(key, data)
+        running.run(config, listener)
+
+
+@click.command()
+@click.option(
+    "--port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+)
+@_host
+@_tls_cert
+@_tls_key
+@_data
+@_settings
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes; more than one needs PostgreSQL.",
+)
+def api(
+    port: int,
+    host: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    data: Path,
+    settings_file: Path | None,
+    workers: int,
+) -> None:
+    """Serve the API alone, for a registry in a bucket behind a CDN, until Ctrl-C.
+
+    The setting data.registry names the bucket; data.database_url the database.
+    """
+    _require_both(tls_cert, tls_key)
+    from dynamic_api import running
+    from dynamic_api.settings import load
+
+    settings = load(settings_file)
+    if workers > 1 and not settings.data.database_url:
+        mend = "set data.database_url to a PostgreSQL database, or start one worker"
+        raise Misuse("one-process", "SQLite serves one process", place="--workers", mend=mend)
+    if settings.data.registry is None:
+        mend = "set it to the bucket that is published to: a folder, s3://… or https://…"
+        raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
+    with listening(host, port) as listener:
+        url = f"{'http' if tls_cert is None else 'https'}://{authority(listener)}"
+        place, key = _prepared(settings, data, exclusive=not settings.data.database_url)
+        make = running.Make(settings, place, url)
+        config = running.configured(
+            make, settings.server.grace_seconds, running.Certificate(tls_cert, tls_key), workers=workers
+        )
+        click.echo(f"serving the API at {url}/", err=True)
+        _tell(key, data)
+        if workers == 1:
+            running.run(config, listener)
+        else:
+            running.run_many(config, listener)
+
+
+def _require_both(tls_cert: Path | None, tls_key: Path | None) -> None:
     if (tls_cert is None) != (tls_key is None):
         given, other = ("--tls-cert", "--tls-key") if tls_key is None else ("--tls-key", "--tls-cert")
         raise Misuse("half-tls", f"is of no use without {other}", place=given, mend=f"give {other} as well")
-    _require_built(folder)
-    config = _config(folder, tls_cert, tls_key)
-    with _listening(host, port) as listener:
-        scheme = "http" if tls_cert is None else "https"
-        click.echo(f"serving {folder} at {scheme}://{_authority(listener)}/", err=True)
-        _run(config, listener)
 
 
 def _require_built(folder: Path) -> None:
@@ -53,75 +160,27 @@ def _require_built(folder: Path) -> None:
         raise Missing("not-built", "holds no release.json", place=str(folder), mend=mend)
 
 
-def _config(folder: Path, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
-    import uvicorn
+def _prepared(settings: Settings, data: Path, *, exclusive: bool) -> tuple[DataFolder, str | None]:
+    """The data directory, locked where one process may use it; and the first administrator's key if new."""
+    import asyncio
 
-    from dynamic_api.static import published
+    from dynamic_api import clock, data_folder
+    from dynamic_api.app import connect
+    from dynamic_api.first_start import greet
 
-    config = uvicorn.Config(
-        published(folder),
-        access_log=False,
-        log_level="error",
-        lifespan="off",
-        server_header=False,
-        ws="none",
-        ssl_certfile=tls_cert,
-        ssl_keyfile=tls_key,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
+    folder = data_folder.open_folder(data)
+    if exclusive:
+        data_folder.lock(folder)
+    folder.secret(settings.data.secret)
+    database = connect(settings, folder)
     try:
-        config.load()
-    except OSError as error:
-        mend = "give a PEM chain and the key that belongs to its first certificate"
-        raise Trouble("bad-tls", f"cannot use this certificate and key: {error}", mend=mend) from error
-    return config
+        key = asyncio.run(database.write(lambda db: greet(db, folder, settings.credits, clock.now())))
+    finally:
+        database.close()
+    return folder, key
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that already takes connections, so that the printed URL works from its first moment."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind)
-    except (OSError, UnicodeError) as error:
-        raise Trouble("no-host", f"cannot listen on {host}: {error}", place="--host") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            mend = "stop the other program, or give another --port (0 takes a free one)"
-            raise Trouble(
-                "port-taken", f"port {port} is taken on {host}", place="--port", mend=mend
-            ) from error
-        raise Trouble("no-listener", f"cannot listen on {host}:{port}: {error}", place="--host") from error
-    return listener
-
-
-def _authority(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _run(config: uvicorn.Config, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM. uvicorn raises the signal again when it is done; that ends us with 0."""
-    import uvicorn
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether to log `record`: answers that our leaving cuts short are counted there, and need no stacks."""
-    from asyncio import CancelledError
-
-    return record.exc_info is None or not isinstance(record.exc_info[1], CancelledError)
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+def _tell(key: str | None, data: Path) -> None:
+    """Show the first administrator's key, once."""
+    if key is not None:
+        click.echo(f"first start: admin key {key}, kept in {data / 'admin.key'}", err=True)

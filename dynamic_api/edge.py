@@ -33,6 +33,7 @@ class Edge:
     app: ASGIApp
     metrics: Metrics
     origins: tuple[str, ...]
+    access_log: bool = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,6 +83,8 @@ class Edge:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else "other"
         route = scope.get("route_name", UNROUTED)
         self.metrics.count(route, method, answer.status, seconds)
+        if not self.access_log:
+            return
         client = scope.get("client")
         logs.access.info(
             "request",

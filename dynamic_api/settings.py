@@ -38,6 +38,8 @@ class Server(_Section, frozen=True):
     """Origins that browsers may call from."""
     grace_seconds: float = 10.0
     """How long requests that are under way may take after the signal to stop."""
+    access_log: bool = True
+    """Whether each request is a line on standard error."""
     body_bytes: int = MIB
     """The largest JSON body that is read."""
 

@@ -25,6 +25,9 @@ async def respond(context: Context, endpoint: Endpoint, request: Request) -> Res
     now = context.clock()
     trace = identify.trace_of(context, request)
     who, left = await identify.admit(context, endpoint, request, trace.address, now)
+    request.scope["address"] = trace.address
+    if who is not None:
+        request.scope["caller"] = who.key_prefix
     call = Call(context, request, now, trace, decode.path_values(request), who=who)
     if endpoint.query is not None:
         call.query = decode.query_values(request, endpoint.query)

@@ -48,10 +48,12 @@ class KeyOptions(Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
-def create(db: Connection, owner_id: str, name: str, options: KeyOptions, *, now: int) -> NewKey:
+def create(
+    db: Connection, owner_id: str, name: str, options: KeyOptions, *, now: int, secret: str | None = None
+) -> NewKey:
     """A new key of `owner_id`. Raises Invalid for a bad name, Conflict for one that is in use."""
     require_name(name)
-    key_id, secret = new_id(), new_secret(KEY_PREFIX)
+    key_id, secret = new_id(), secret or new_secret(KEY_PREFIX)
     row = {
         "id": key_id,
         "owner_id": owner_id,

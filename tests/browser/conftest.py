@@ -124,7 +124,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
             build(content, outer / prefix, f"{base}/{prefix}".rstrip("/"))
             if prefix:
                 (outer / "release.json").write_bytes((outer / prefix / "release.json").read_bytes())
-            running.enter_context(serving(outer, port, base))
+            running.enter_context(serving(outer, port, base, "--no-api"))
             return Served(f"{base}/{prefix}", outer / prefix)
 
         yield serve

@@ -78,7 +78,7 @@ def registry(tmp_path: Path, namespace: Namespace, authority: Authority) -> Iter
     made = begin(tmp_path)
     listen = ["--host", ADDRESS, "--port", str(PORT)]
     tls = ["--tls-cert", authority.cert, "--tls-key", authority.key]
-    command = [*SKILLPRESS, "serve", made.dist, *listen, *tls]
+    command = [*SKILLPRESS, "serve", made.dist, "--no-api", *listen, *tls]
     env = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     with namespace.started(command, env, ROOT) as server:
         assert server.stderr is not None

@@ -1,0 +1,100 @@
+"""A server from its first socket to its graceful end: one process, or many behind one socket."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.supervisors import Multiprocess
+
+from dynamic_api import logs
+from dynamic_api.data_folder import DataFolder
+from dynamic_api.settings import Settings
+from registry_builder.core.errors import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """Makes the API in the process that serves it."""
+
+    settings: Settings
+    folder: DataFolder
+    public_url: str
+    published_folder: Path | None = None
+
+    def __call__(self) -> ASGIApp:
+        from dynamic_api.app import build
+
+        logs.set_up()
+        return build(self.settings, self.folder, self.public_url, published_folder=self.published_folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM files of a chain and its key; without them HTTP is spoken."""
+
+    chain: Path | None = None
+    key: Path | None = None
+
+
+def configured(
+    app: ASGIApp | Make, grace_seconds: float, certificate: Certificate, **more: Any
+) -> uvicorn.Config:
+    """A server's configuration. Raises Trouble for a certificate that cannot be used."""
+    tls: dict[str, Any] = {"ssl_certfile": certificate.chain, "ssl_keyfile": certificate.key}
+    try:
+        # The real configuration would make the app here; the certificate is all that is to be tried.
+        uvicorn.Config(_nothing, log_config=None, **tls).load()
+    except OSError as error:
+        mend = "give a PEM chain and the key that belongs to its first certificate"
+        raise Trouble("bad-tls", f"cannot use this certificate and key: {error}", mend=mend) from error
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, Make),
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        **tls,
+        **more,
+    )
+
+
+async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
+    """An app for a configuration that is only tried."""
+
+
+def run(config: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM. uvicorn raises the signal again when it is done; that ends us with 0."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        raise Trouble("not-started", "the server did not start", mend="its message is above")
+
+
+def run_many(config: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve by as many processes as `config` says, each restarted when it dies, until a signal."""
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether to log `record`: answers that our leaving cuts short are counted there, and need no stacks."""
+    from asyncio import CancelledError
+
+    return record.exc_info is None or not isinstance(record.exc_info[1], CancelledError)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
