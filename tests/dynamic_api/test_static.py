@@ -20,8 +20,8 @@ import uvicorn
 from click.testing import CliRunner
 from clients.authority import certify
 
-from dynamic_api.cli import serve
 from dynamic_api.static import CHUNK, METHODS, POLICY, published
+from registry_builder.cli import skillpress
 from registry_builder.core.errors import Missing, Misuse, Refusal, Trouble
 
 # To load the authorities of this machine for each client takes longer than all the requests.
@@ -434,7 +434,7 @@ def test_readers_beside_a_writer_see_one_version_or_the_other(tmp_path: Path) ->
 
 def _start(folder: Path, *options: str, before: Sequence[str] = ()) -> tuple[subprocess.Popen[str], str]:
     """`serve` as a program on a free port, and the URL that it printed."""
-    program = [sys.executable, "-c", "from dynamic_api.cli import serve; serve()"]
+    program = [sys.executable, "-c", "from dynamic_api.cli import serve; serve()", "--no-api"]
     process = subprocess.Popen(
         [*before, *program, folder, "--port", "0", *options], stderr=subprocess.PIPE, text=True
     )
@@ -481,7 +481,9 @@ def test_serve_over_tls(folder: Path, tmp_path: Path) -> None:
 
 
 def _refused(*arguments: str | Path) -> Refusal:
-    outcome = CliRunner().invoke(serve, [str(argument) for argument in arguments])
+    outcome = CliRunner().invoke(
+        skillpress, ["serve", "--no-api", *(str(argument) for argument in arguments)]
+    )
     assert isinstance(outcome.exception, Refusal), outcome
     return outcome.exception
 
