@@ -1,0 +1,143 @@
+"""Usage reports: JSON lines become events with ids, all of them or none.
+
+Source: contracts/sx.md R7 and 1.5. sx sends a queue again until it is taken, so an event has the same id each
+time, and types that are not known yet are kept rather than refused for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from dynamic_api.errors import Invalid, TooLarge
+from dynamic_api.sx.vocabulary import kind_of
+from registry_builder.core.shown import shown
+
+_AHEAD = timedelta(days=1)
+
+_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
+_Short = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+_Time = Annotated[datetime, Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLimits:
+    """How much one report may hold."""
+
+    lines: int = 10_000
+    line_bytes: int = 64 * 1024
+
+
+DEFAULT = UsageLimits()
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One use of an asset. `actor` is who used it as the line says (an import), None for the caller.
+
+    `id` is the same whenever the same caller reports the same line again.
+    """
+
+    id: str
+    asset_name: str
+    asset_version: str
+    asset_type: str
+    time: datetime
+    actor: str | None
+
+
+class _Line(Struct, frozen=True):
+    asset_name: _Name
+    asset_version: _Short = ""
+    asset_type: _Short = "skill"
+    timestamp: _Time | None = None
+    actor: _Short | None = None
+    id: _Short | None = None
+    event_id: _Short | None = field(default=None)
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def read_usage(body: bytes, caller: str, now: datetime, limits: UsageLimits = DEFAULT) -> tuple[Event, ...]:
+    """The events in `body`, in their order; empty lines count for nothing.
+
+    One broken line refuses them all. Raises Invalid with the number of the line, TooLarge.
+    """
+    events: list[Event] = []
+    seen: Counter[str] = Counter()
+    for number, text in _lines(body, limits):
+        line = _decoded(number, text)
+        key = _key(line, caller, now)
+        seen[key] += 1
+        events.append(_event(line, key, seen[key], now))
+    return tuple(events)
+
+
+def _lines(body: bytes, limits: UsageLimits) -> Iterator[tuple[int, bytes]]:
+    count = 0
+    for number, raw in enumerate(body.split(b"\n"), 1):
+        if len(raw) > limits.line_bytes:
+            what = f"line {number} has {len(raw)} bytes, {limits.line_bytes} are allowed"
+            raise TooLarge("usage-line-too-long", what, place=f"line {number}", mend="report what was used")
+        text = raw.strip()
+        if not text:
+            continue
+        count += 1
+        if count > limits.lines:
+            what = f"there are more than {limits.lines} lines"
+            raise TooLarge("usage-too-many-lines", what, place=f"line {number}", mend="send them in parts")
+        yield number, text
+
+
+def _decoded(number: int, text: bytes) -> _Line:
+    try:
+        return _DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        what = f"line {number}: {shown(str(error))}"
+        mend = "send one JSON object a line, with asset_name; nothing of this report was counted"
+        raise Invalid("usage-line-invalid", what, place=f"line {number}", mend=mend) from error
+
+
+def _key(line: _Line, caller: str, now: datetime) -> str:
+    """What tells two events of one caller apart. Without a time of its own a line is of the time it came."""
+    given = line.id or line.event_id
+    if given:
+        return _digest(["id", caller, given])
+    when = (line.timestamp or now).isoformat()
+    return _digest(["line", caller, line.actor, line.asset_name, line.asset_version, line.asset_type, when])
+
+
+def _event(line: _Line, key: str, occurrence: int, now: datetime) -> Event:
+    """The event of `line`. Equal lines in one report are different uses, unless they have one id."""
+    is_named = line.id or line.event_id
+    kind = kind_of(line.asset_type)
+    return Event(
+        id=key if is_named or occurrence == 1 else _digest([key, occurrence]),
+        asset_name=line.asset_name,
+        asset_version=line.asset_version,
+        asset_type=kind.lock if kind else line.asset_type,
+        time=_time(line.timestamp, now),
+        actor=line.actor or None,
+    )
+
+
+def _time(stated: datetime | None, now: datetime) -> datetime:
+    """`stated` in UTC; `now` for none, and for one that a wrong clock has put more than a day ahead."""
+    if stated is None:
+        return now
+    try:
+        time = stated.astimezone(UTC)
+    except OverflowError:
+        return now
+    return now if time > now + _AHEAD else time
+
+
+def _digest(parts: list[object]) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
