@@ -161,7 +161,8 @@ def packument(bucket: Bucket) -> str:
         version.removesuffix(".0.0") + (" warns" if "deprecated" in item else "")
         for version, item in sorted(found["versions"].items())
     ]
-    assert found["dist-tags"].get("latest", "none") == max(found["versions"], default="none")
+    current = [version for version, item in found["versions"].items() if "description" in item]
+    assert found["dist-tags"].get("latest", "none") == max(current, default="none")
     return ", ".join(rows) or "none"
 
 

@@ -6,9 +6,9 @@ import click
 
 from registry_builder.cli.findings import count
 from registry_builder.cli.options import echo_json, json_option
-from registry_builder.core.errors import Busy, Missing
+from registry_builder.core.errors import Missing
 from registry_builder.previous import Previous
-from registry_builder.reconcile import unreached
+from registry_builder.prune import delete, prunable
 from registry_builder.store.target import open_store
 
 SHOWN = 50
@@ -28,12 +28,9 @@ def prune(store: str, keep: int, yes: bool, as_json: bool) -> None:
         previous = Previous(opened)
         if previous.pointer is None:
             raise Missing("no-release", "holds no release", place=store, mend="skillpress publish --to STORE")
-        if not previous.pointer.complete:
-            message = f"generation {previous.pointer.generation} is being published"
-            raise Busy("being-published", message, place=store, mend="finish it first")
-        found = list(unreached(previous, keep))
-        for item in found if yes else ():
-            opened.delete(item.key)
+        found = prunable(previous, keep)
+        if yes:
+            delete(opened, previous, found)
     if as_json:
         rows = [{"key": item.key, "bytes": item.size} for item in found]
         echo_json({"deleted": yes, "bytes": sum(item.size for item in found), "keys": rows})

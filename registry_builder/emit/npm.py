@@ -16,7 +16,18 @@ from registry_builder.core.artifact import pack_tgz
 from registry_builder.core.errors import Unfit
 from registry_builder.core.folder import File, sorted_files
 from registry_builder.core.key import digest, tarball_key
-from registry_builder.core.ledger import DEPRECATED, REMOVED, SERVED, Derived, Document, Row, encode, served
+from registry_builder.core.ledger import (
+    ACTIVE,
+    LOST,
+    REMOVED,
+    SERVED,
+    YANKED,
+    Derived,
+    Document,
+    Row,
+    encode,
+    served,
+)
 from registry_builder.emit.base import (
     Budget,
     Derivation,
@@ -35,6 +46,7 @@ from registry_builder.emit.catalogue import BYTES, TYPES, Catalogue, Plugin, abo
 BUDGETS = (Budget(r"marketplace-npm\.json", BYTES, "Claude Code stops reading a catalogue at 5 MiB"),)
 PROFILE = 1
 
+_OFFERED = (*SERVED, YANKED)
 _MANIFEST = "package.json"
 _LIFECYCLE = frozenset(
     f"{when}{step}"
@@ -71,18 +83,22 @@ def row_keys(name: str, row: Row) -> dict[str, str]:
 
 
 def emit_skill(page: Page, site: Site) -> Iterator[Made]:
-    """The packument. Of a name that serves nothing it has no versions and no `latest`."""
+    """The packument. Of a name that serves nothing it has no versions and no `latest`.
+
+    Else yanked versions stay in it with a warning: a catalogue that was read a moment ago may name one.
+    """
     document = page.document
     if document.type not in TYPES and not any("npm" in row.derived for row in document.versions):
         return
-    rows = served(document.versions) if document.state in SERVED else ()
-    rows = tuple(row for row in rows if "npm" in row.derived)
+    rows = [row for row in document.versions if row.state in _OFFERED and "npm" in row.derived]
+    latest = served(rows)[-1:] if document.state in SERVED else ()
+    rows = [row for row in rows if latest and row.withdrawn != LOST]
     name = _package(document.name, site)
     packument: dict[str, object] = {
         "_id": name,
         "name": name,
         "description": document.description,
-        "dist-tags": {"latest": semver(rows[-1].version)} if rows else {},
+        "dist-tags": {"latest": semver(latest[0].version)} if latest else {},
         "versions": {semver(row.version): _version(document, row, site) for row in rows},
         "time": _times(document, rows),
         **about(summarise(document)),
@@ -156,7 +172,7 @@ def _version(document: Document, row: Row, site: Site) -> dict[str, object]:
     }
     if row is document.current:
         found |= {"description": document.description, **about(summarise(document))}
-    if row.state == DEPRECATED:
+    if row.state != ACTIVE:
         found["deprecated"] = _warning(document, row)
     return found
 
@@ -170,7 +186,7 @@ def _warning(document: Document, row: Row) -> str:
     """What npm prints on install."""
     if row.reason:
         return row.reason
-    return f"use {document.replacement} instead" if document.replacement else "deprecated"
+    return f"use {document.replacement} instead" if document.replacement else row.state
 
 
 def _times(document: Document, rows: Sequence[Row]) -> dict[str, str]:

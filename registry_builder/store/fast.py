@@ -10,21 +10,23 @@ from typing import Any
 from registry_builder.core.errors import Busy, Trouble
 
 _FRESH = timedelta(minutes=5)
-_RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
+_TRIED_AGAIN = 3
+_TOO_LONG = timedelta(seconds=60)
 
 
 class FastPut:
     """PUTs into `bucket` with the endpoint, region, time limits and credentials of boto3.
 
-    Whatever goes wrong but a condition that does not hold is a plain Trouble: boto3 tries again then, and
-    names what it was.
+    A request is tried `attempts` times, but four at most. Whatever goes wrong but a condition that does not
+    hold is a plain Trouble: boto3 tries again then, and names what it was.
     """
 
-    def __init__(self, meta: Any, bucket: str, credentials: Any) -> None:
+    def __init__(self, meta: Any, bucket: str, credentials: Any, attempts: int) -> None:
         from obstore.store import S3Store
 
         endpoint = meta.endpoint_url
         read = timedelta(seconds=meta.config.read_timeout)
+        retry: Any = {"max_retries": min(attempts - 1, _TRIED_AGAIN), "retry_timeout": _TOO_LONG}
         self._store = S3Store(
             bucket,
             config={
@@ -40,7 +42,7 @@ class FastPut:
                 "timeout": 5 * read,
                 "allow_http": endpoint.startswith("http://"),
             },
-            retry_config=_RETRY,
+            retry_config=retry,
             credential_provider=_lent(credentials),
         )
 
@@ -63,14 +65,14 @@ class FastPut:
         return str(done["e_tag"])
 
 
-def fast_put(session: Any, client: Any, bucket: str) -> FastPut | None:
+def fast_put(session: Any, client: Any, bucket: str, attempts: int) -> FastPut | None:
     """The fast path for `bucket`; None without obstore, without credentials, or for an access point."""
     credentials = session.get_credentials()
     if importlib.util.find_spec("obstore") is None or credentials is None:
         return None
     if ":" in bucket or bucket.endswith("--x-s3"):
         return None
-    return FastPut(client.meta, bucket, credentials)
+    return FastPut(client.meta, bucket, credentials, attempts)
 
 
 def _lent(credentials: Any) -> Callable[[], Any]:

@@ -83,7 +83,7 @@ class S3Store:
     def prepare(self) -> None:
         """Probe conditional writes. Raises Trouble when they do not hold and we may not be alone."""
         self.promise = self._probe()
-        self.fast = fast_put(self._session, self._client, self.bucket)
+        self.fast = fast_put(self._session, self._client, self.bucket, self._patience.attempts)
         if self.promise == "compare-and-swap":
             return
         self._conditional = False

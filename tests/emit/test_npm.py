@@ -14,7 +14,16 @@ from typing import Any
 import pytest
 from emit.samples import SITE, collection, derived_npm, document, page, row, sha, source, summary
 
-from registry_builder.core.ledger import DEPRECATED, QUARANTINED, REMOVED, YANKED, Derived, Document, Removal
+from registry_builder.core.ledger import (
+    DEPRECATED,
+    QUARANTINED,
+    REMOVED,
+    SERVED,
+    YANKED,
+    Derived,
+    Document,
+    Removal,
+)
 from registry_builder.emit import npm
 from registry_builder.emit.base import Source
 
@@ -213,7 +222,7 @@ def test_a_whole_packument() -> None:
 @pytest.mark.parametrize(
     ("rows", "changes", "versions", "modified"),
     [
-        ([row(1), row(2, state=YANKED)], {}, [1], DAYS[2]),
+        ([row(1), row(2, state=YANKED)], {}, [1, 2], DAYS[2]),
         ([row(1, state=QUARANTINED), row(2)], {}, [2], DAYS[2]),
         ([row(1, state=YANKED)], {}, [], DAYS[1]),
         ([row(1), row(2)], {"state": REMOVED, "removed": REMOVAL}, [], REMOVAL.time),
@@ -228,7 +237,10 @@ def test_only_what_is_served_and_has_a_tarball_can_be_installed(
 ) -> None:
     found = packument(document("aa", *rows, **changes))
     assert set(found["versions"]) == {f"{number}.0.0" for number in versions}
-    assert found["dist-tags"] == ({"latest": f"{versions[-1]}.0.0"} if versions else {})
+    served = [
+        row.version for row in rows if row.state in SERVED and f"{row.version}.0.0" in found["versions"]
+    ]
+    assert found["dist-tags"] == ({"latest": f"{served[-1]}.0.0"} if served else {})
     assert set(found["time"]) == {"created", "modified", *found["versions"]}
     assert found["time"]["modified"] == modified
 
@@ -239,10 +251,12 @@ def test_only_what_is_served_and_has_a_tarball_can_be_installed(
         ([row(1, state=DEPRECATED, reason="Too old."), row(2)], {}, {"1.0.0": "Too old."}),
         ([row(1), row(2, state=DEPRECATED)], {"state": DEPRECATED}, {"2.0.0": "deprecated"}),
         ([row(1, state=DEPRECATED)], {"replacement": "bb"}, {"1.0.0": "use bb instead"}),
+        ([row(1), row(2, state=YANKED, reason="It lies.")], {}, {"2.0.0": "It lies."}),
+        ([row(1), row(2, state=YANKED)], {}, {"2.0.0": "yanked"}),
         ([row(1)], {}, {}),
     ],
 )
-def test_npm_warns_of_what_is_deprecated(
+def test_npm_warns_of_what_is_deprecated_or_yanked(
     rows: list[Any], changes: dict[str, Any], deprecated: dict[str, str]
 ) -> None:
     found = packument(document("aa", *rows, **changes))["versions"]

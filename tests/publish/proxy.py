@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Condition, Event, Lock, Thread
 from time import sleep
 from typing import Self
 from urllib.parse import urlsplit
@@ -38,7 +38,8 @@ class Seen:
 
 Fault = Callable[[Seen], str | None]
 """What to do with a request: an S3 error code, `cut` (before forwarding), `lose` (the answer), `late`,
-`truncate` (the upload), `short` (the answer), `unconditional` (forget its conditions), None to forward it."""
+`truncate` (the upload), `short` (the answer), `unconditional` (forget its conditions), `sleep` (keep the
+answer until `wake`), `asleep` (keep the request until then), None to forward it."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,11 @@ class Proxy:
     hits: Counter[str] = field(default_factory=Counter)
     late_seconds: float = 0.5
     url: str = ""
+    slept: Event = field(default_factory=Event)
+    awake: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
+    _idle: Condition = field(default_factory=Condition)
+    _busy: int = 0
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> Self:
@@ -71,6 +76,7 @@ class Proxy:
 
     def __exit__(self, *_: object) -> None:
         assert self._server is not None
+        self.awake.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -80,6 +86,17 @@ class Proxy:
             self.seen.clear()
             self.hits.clear()
             self.fault = fault
+            self.slept.clear()
+            self.awake.clear()
+
+    def wake(self) -> None:
+        """Let go what was kept, and keep nothing from now on."""
+        self.awake.set()
+
+    def drain(self) -> None:
+        """Return once nothing is on its way to the server any more."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: not self._busy, timeout=30)
 
     def counts(self) -> Counter[str]:
         """Verb → how many requests had it."""
@@ -88,6 +105,16 @@ class Proxy:
     def handle(self, request: _Handler) -> None:
         """Read `request`, ask what to do with it, and do that."""
         body = request.body()
+        with self._idle:
+            self._busy += 1
+        try:
+            self._answer(request, body)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def _answer(self, request: _Handler, body: bytes) -> None:
         with self._lock:
             item = Seen(len(self.seen) + 1, request.command, request.path)
             self.seen.append(item)
@@ -101,7 +128,12 @@ class Proxy:
             return
         if fault == "late":
             sleep(self.late_seconds)
+        if fault == "asleep":
+            self.awake.wait(timeout=60)
         status, headers, answer = self._forward(request, body, fault)
+        if fault == "sleep":
+            self.slept.set()
+            self.awake.wait(timeout=60)
         if fault == "lose":
             request.cut()
             return
@@ -110,8 +142,7 @@ class Proxy:
     def _forward(
         self, request: _Handler, body: bytes, fault: str | None
     ) -> tuple[int, list[tuple[str, str]], bytes]:
-        place = urlsplit(self.upstream)
-        upstream = HTTPConnection(place.hostname or "", place.port, timeout=30)
+        upstream = request.upstream(self.upstream)
         headers = {
             key: value
             for key, value in request.headers.items()
@@ -121,16 +152,31 @@ class Proxy:
             headers = {key: value for key, value in headers.items() if not key.lower().startswith("if-")}
         body = body[: len(body) // 2] if fault == "truncate" else body
         headers["Content-Length"] = str(len(body))
-        try:
-            upstream.request(request.command, request.path, body=body, headers=headers)
-            answer = upstream.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
-        finally:
-            upstream.close()
+        upstream.request(request.command, request.path, body=body, headers=headers)
+        answer = upstream.getresponse()
+        return answer.status, answer.getheaders(), answer.read()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    _upstream: HTTPConnection | None = None
+
+    def upstream(self, url: str) -> HTTPConnection:
+        """A connection to the server at `url`, one for each connection of a client."""
+        if self._upstream is None:
+            place = urlsplit(url)
+            self._upstream = HTTPConnection(place.hostname or "", place.port, timeout=30)
+        return self._upstream
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that was killed
+            super().handle()
+
+    def finish(self) -> None:
+        if self._upstream:
+            self._upstream.close()
+        super().finish()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name http.server gives it
         return None

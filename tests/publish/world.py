@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,14 @@ from registry_builder.core.key import KeyClass, classify
 from registry_builder.previous import Previous
 from registry_builder.publish import Published, Publisher, is_noop, plan
 from registry_builder.reconcile import find_holes
+from registry_builder.rollback import Rollback, view_at
 from registry_builder.settings import Flags
 from registry_builder.spool import Spool
 from registry_builder.store.base import Store
 from registry_builder.store.memory import MemoryStore
 from registry_builder.store.s3 import Patience, S3Store
 from registry_builder.templates import load_templates
+from registry_builder.workshop import Workshop
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 QUICK = Patience(attempts=4, connect_seconds=2, read_seconds=0.3)
@@ -39,21 +41,54 @@ class Clock:
         return self.time
 
 
+Change = Callable[[Previous], Callable[[Workshop], None]]
+
+
 def publish(
-    store: Store, repo: Repo, who: str = "somebody", clock: Clock | None = None, *, reconcile: bool = False
+    store: Store,
+    repo: Repo,
+    who: str = "somebody",
+    clock: Clock | None = None,
+    *,
+    reconcile: bool = False,
+    rev: str = "HEAD",
+    emit: tuple[str, ...] | None = None,
+    before: Change | None = None,
 ) -> Published | None:
-    """Publish the commit of `repo`; None when there was nothing to do."""
-    with store, opened(repo.path, "HEAD", Flags(base_url=BASE_URL)) as (source, commit, settings):
+    """Publish a commit of `repo`, or what `before` makes of it; None when there was nothing to do."""
+    flags = Flags(base_url=BASE_URL, emit=emit)
+    with store, opened(repo.path, rev, flags) as (source, commit, settings):
         previous = Previous(store)
         if reconcile:
             previous.holes = find_holes(previous)
-        elif is_noop(previous, commit.id, settings):
+        elif not before and is_noop(previous, commit.id, settings):
             return None
         with Spool() as spool:
-            release = Build(source, commit, settings, previous, spool, load_templates()).run()
+            build = Build(source, commit, settings, previous, spool, load_templates())
+            build.before = before(previous) if before else None
+            release = build.run()
             publisher = Publisher(store, spool, previous, settings, who, clock or Clock())
             publisher.reconcile = reconcile
             return publisher.apply(release, plan(release, previous))
+
+
+def roll_back(
+    store: Store,
+    repo: Repo,
+    generation: int,
+    clock: Clock | None = None,
+    *,
+    emit: tuple[str, ...] | None = None,
+) -> None:
+    """What `rollback --to-generation` does, with the commit that was published last."""
+    with store:
+        pointer = Previous(store).pointer
+    assert pointer is not None
+
+    def before(previous: Previous) -> Callable[[Workshop], None]:
+        return Rollback(view_at(previous, generation), ()).apply
+
+    publish(store, repo, clock=clock, rev=pointer.commit, before=before, emit=emit)
 
 
 @dataclass(slots=True)
@@ -62,22 +97,37 @@ class Bucket:
 
     server: str
     name: str
+    _stores: dict[tuple[str, bool, Patience], S3Store] = field(default_factory=dict)
 
     def store(self, url: str = "", *, single_writer: bool = False, patience: Patience = QUICK) -> S3Store:
-        """A store of this bucket behind `url`, by default the server itself."""
-        return S3Store(
-            self.name,
-            "reg/",
-            endpoint_url=url or self.server,
-            region="us-east-1",
-            single_writer=single_writer,
-            patience=patience,
-        )
+        """The store of this bucket behind `url`, by default the server itself; making one takes long."""
+        wanted = (url or self.server, single_writer, patience)
+        if wanted not in self._stores:
+            self._stores[wanted] = S3Store(
+                self.name,
+                "reg/",
+                endpoint_url=url or self.server,
+                region="us-east-1",
+                single_writer=single_writer,
+                patience=patience,
+            )
+        return self._stores[wanted]
 
     def objects(self) -> dict[str, bytes]:
         """Key → bytes of all that is there, read behind the server's back for speed."""
         keys = s3_backends["123456789012"]["aws"].buckets[self.name].keys
         return {name.removeprefix("reg/"): key.value for name, key in keys.items()}
+
+    def restore(self, objects: Mapping[str, bytes]) -> None:
+        """Make the bucket hold just `objects`, behind the server's back for speed."""
+        server = s3_backends["123456789012"]["aws"]
+        there = self.objects()
+        for key in there.keys() - objects.keys():
+            server.delete_object(self.name, f"reg/{key}")
+        for key, body in objects.items():
+            if there.get(key) != body:
+                made = server.put_object(self.name, f"reg/{key}", body)
+                made.set_metadata({"x-amz-meta-sha256": _sha256(body)})
 
     def fill(self, objects: Mapping[str, bytes]) -> None:
         """Make the bucket hold just `objects`."""

@@ -168,7 +168,7 @@ def test_what_the_fast_path_cannot_do_is_left_to_boto3_which_names_it(s3_address
         assert store.get("a//b") == b"1"
         store.prepare()
         store.bucket = "there-is-no-such-bucket"
-        store.fast = fast_put(boto3.Session(), store._client, store.bucket)
+        store.fast = fast_put(boto3.Session(), store._client, store.bucket, attempts=1)
         with pytest.raises(Trouble, match="no-bucket"):
             store.put("x", b"1")
 
