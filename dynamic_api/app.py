@@ -21,10 +21,12 @@ from dynamic_api.database.engine import Database, open_database
 from dynamic_api.edge import Edge
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
+from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential
 from dynamic_api.routes.table import ENDPOINTS
+from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
 from dynamic_api.static import has, published
 from dynamic_api.view import Kept, following, freshness
@@ -67,11 +69,15 @@ def build(
     if address is None:
         mend = "set it to the bucket that is published to: a folder, s3://… or https://…"
         raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
+    catalogue = Catalogue(folder.path / CATALOGUE)
+    database, known = connect(settings, folder), Published(catalogue)
     context = Context(
         settings=settings,
-        database=connect(settings, folder),
+        database=database,
         registry=open_reader(address),
-        catalogue=Catalogue(folder.path / CATALOGUE),
+        catalogue=catalogue,
+        published=known,
+        remembered=Remembered(database, known),
         limiter=Limiter(settings.limits.storage),
         metrics=Metrics(),
         clock=now,

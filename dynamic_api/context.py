@@ -1,6 +1,7 @@
 """Everything that a call may use, made once by `app.py`.
 
-`registry` reads the bucket itself; `catalogue` is the local view of it.
+`registry` reads the bucket itself; `catalogue` is the local view of it,
+`published` its records, remembered.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
+from dynamic_api.remembered import Remembered
 from dynamic_api.services.caller import Caller
+from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
 from registry_builder.store.base import Reader
 
@@ -25,6 +28,8 @@ class Context:
     database: Database
     registry: Reader
     catalogue: Catalogue
+    published: Published
+    remembered: Remembered
     limiter: Limiter
     metrics: Metrics
     clock: Callable[[], int]

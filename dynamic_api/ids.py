@@ -17,6 +17,16 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def dashed(identity: str) -> str:
+    """An id as callers see it: with the dashes of a UUID."""
+    return f"{identity[:8]}-{identity[8:12]}-{identity[12:16]}-{identity[16:20]}-{identity[20:]}"
+
+
+def undashed(text: str) -> str:
+    """An id as the database has it, from what a caller sent."""
+    return text.replace("-", "").lower()
+
+
 def new_secret(prefix: str) -> str:
     """`prefix` and 32 random bytes."""
     return prefix + secrets.token_urlsafe(32)

@@ -58,6 +58,13 @@ class Catalogue:
         with self._readers.reading() as connection:
             return state_of(connection).generation
 
+    @property
+    def stamp(self) -> tuple[int, str | None, int]:
+        """Changes whenever an answer may: for who remembers answers."""
+        with self._readers.reading() as connection:
+            state = state_of(connection)
+        return state.serial, state.root, len(self._revocations.reasons)
+
     def skill(self, slug: str) -> Skill | None:
         """The record of `slug`, also of a name that is yanked, quarantined or removed."""
         return self._record("slug", slug)
@@ -89,9 +96,30 @@ class Catalogue:
         row = self._row(f"{query} LIMIT 1", sha256, *([] if slug is None else [slug]))
         if row is None:
             return None
-        name, ordinal, state, digest, size, artifact, derived = row
-        state = QUARANTINED if artifact in self._revocations.reasons else state
-        return Holder(name, ordinal, state, digest, size, artifact, derived or None)
+        return _holder(row, self._revocations.reasons)
+
+    def holders(self, sha256s: Iterable[str]) -> dict[str, Holder]:
+        """Digest → the newest version whose artifact has it, of the first slug, in one query."""
+        query = (
+            f"SELECT {_HOLDER} FROM version WHERE sha256 IN (SELECT value FROM json_each(?))"  # noqa: S608
+            " AND derived = '' ORDER BY slug DESC, ordinal"
+        )
+        with self._readers.reading() as connection:
+            rows = connection.execute(query, (_json(sha256s),)).fetchall()
+        reasons = self._revocations.reasons
+        return {row[3]: _holder(row, reasons) for row in rows}
+
+    def all_withdrawn(self, sha256s: Iterable[str]) -> dict[str, str]:
+        """Digest → why it is taken back, for those of these artifacts that are, in one query."""
+        asked = set(sha256s)
+        found = {sha256: reason for sha256, reason in self._revocations.reasons.items() if sha256 in asked}
+        query = (
+            "SELECT sha256, reason FROM version"
+            " WHERE sha256 IN (SELECT value FROM json_each(?)) AND state = ?"
+        )
+        with self._readers.reading() as connection:
+            rows = connection.execute(query, (_json(asked), QUARANTINED)).fetchall()
+        return {sha256: reason or QUARANTINED for sha256, reason in rows} | found
 
     def withdrawn(self, sha256: str) -> str | None:
         """Why these bytes are taken back, if they are: by revoked.json, or by the release.
@@ -178,6 +206,12 @@ class Catalogue:
 
     def _decoded(self, row: Sequence[Any]) -> Skill:
         return without_revoked(_RECORD.decode(row[0]), self._revocations.reasons)
+
+
+def _holder(row: Sequence[Any], reasons: Mapping[str, str]) -> Holder:
+    name, ordinal, state, sha256, size, artifact, derived = row
+    state = QUARANTINED if artifact in reasons else state
+    return Holder(name, ordinal, state, sha256, size, artifact, derived or None)
 
 
 def _collection(row: Sequence[Any]) -> Collection:

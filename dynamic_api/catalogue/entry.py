@@ -133,6 +133,7 @@ def skill_of(document: Document, answer: bytes) -> Skill:
         required_env=document.required_env,
         credit_cost_per_use=document.credit_cost_per_use,
         json=piece,
+        manifest=document.manifest,
     )
 
 

@@ -52,6 +52,8 @@ class Skill(Struct, frozen=True, array_like=True):
     credit_cost_per_use: int
     json: bytes
     """The skill as route 2 and lists of skills show it: a JSON object, ready to be joined."""
+    manifest: bool = False
+    """Whether the folder has a plugin manifest of its own."""
 
     @property
     def category(self) -> str:

@@ -47,6 +47,11 @@ async def _run(endpoint: Endpoint, call: Call) -> Response:
     handler = cast("Sync", endpoint.handler)
     if endpoint.mode is Mode.READ:
         return _response(endpoint, await call.context.database.read(lambda db: handler(db, call)))
+    return await write(endpoint, call, handler)
+
+
+async def write(endpoint: Endpoint, call: Call, handler: Sync) -> Response:
+    """The response of `handler` in a transaction, once for each Idempotency-Key. For ASYNC handlers too."""
     if once := once_of(endpoint, call):
         stored, headers = await run_once(endpoint, call, once, handler)
         return answers.answered(stored.body, stored.status, headers)

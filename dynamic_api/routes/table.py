@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dynamic_api.routes import account, operations
+from dynamic_api.routes import account, drive, operations
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *drive.ENDPOINTS,
     *account.ENDPOINTS,
     *operations.ENDPOINTS,
 )

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 import httpx2
 import uvicorn
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from dynamic_api.app import App, build
 from dynamic_api.data_folder import open_folder
+from dynamic_api.database.tables import api_keys
+from dynamic_api.ids import digest
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse
@@ -87,6 +89,19 @@ class World:
 
         user_id, secret = self.write(make)
         return Person(user_id, email, secret, self.client(secret))
+
+    def key(self, person: Person, options: KeyOptions, name: str | None = None) -> Person:
+        """The same account with another key."""
+        name = name or f"key {next(_names)}"
+        made = self.write(lambda db: keys.create(db, person.id, name, options, now=self.clock()))
+        return Person(person.id, person.email, made.secret, self.client(made.secret))
+
+    def spoil(self, person: Person, state: str) -> None:
+        """Make a key revoked or disabled; any other state is made by its options."""
+        values = {"revoked": {"revoked_at": 1}, "disabled": {"enabled": False}}.get(state)
+        if values is not None:
+            found = api_keys.c.sha256 == digest(person.key)
+            self.write(lambda db: db.execute(update(api_keys).where(found).values(**values)) and None)
 
     def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
         """An HTTP client, with a key or without."""

@@ -1,0 +1,121 @@
+"""The drive: list, import, remove, toggle (contracts/skillzdrive.md rows 5–8)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+from sqlalchemy import Connection
+from starlette.responses import Response
+
+from dynamic_api.routes.answers import answered, encode
+from dynamic_api.routes.base import write
+from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
+from dynamic_api.services import drive, drive_list, imports
+from dynamic_api.services.drive import Removed, Toggled
+from dynamic_api.services.drive_list import Drive
+from dynamic_api.services.imports import Imported
+
+
+class Listing(Query, frozen=True):
+    """Query of the list."""
+
+    include_disabled: bool = field(name="includeDisabled", default=False)
+
+
+class Wanted(Body, frozen=True):
+    """Body of an import: a slug of the marketplace, or the address of a folder on GitHub."""
+
+    skill_slug: Annotated[str, Meta(min_length=1, max_length=1000)] = field(name="skillSlug")
+
+
+async def show(call: Call) -> Response:
+    context, caller, hidden = call.context, call.caller, call.query.include_disabled
+    body = await context.remembered.body(
+        ("drive", caller.key_id, hidden),
+        lambda db: encode(drive_list.listed(db, context.published, caller, hidden=hidden)),
+    )
+    return answered(body, 200, {})
+
+
+async def take(call: Call) -> object:
+    """Looked up before the transaction, which has to be short."""
+    context = call.context
+    offer = await imports.look_up(context.database, context.published, call.body.skill_slug)
+
+    def handler(db: Connection, _call: Call) -> Answer:
+        prices = context.settings.credits
+        imported, new = imports.take(db, call.caller, offer, prices, now=call.now, trace=call.trace)
+        return Answer(imported, 201 if new else 200)
+
+    return await write(IMPORT, call, handler)
+
+
+def remove(db: Connection, call: Call) -> Removed:
+    return drive.remove(db, call.caller, call.path["slug"], now=call.now, trace=call.trace)
+
+
+def toggle(db: Connection, call: Call) -> Toggled:
+    return drive.toggle(db, call.caller, call.path["slug"], now=call.now, trace=call.trace)
+
+
+IMPORT = Endpoint(
+    method="POST",
+    path="/api/v1/drive/import",
+    name="drive_import",
+    handler=take,
+    mode=Mode.ASYNC,
+    auth=Auth.KEY,
+    tag="Drive",
+    summary="Put a skill of the marketplace, or a folder of a GitHub repository, into the drive",
+    body=Wanted,
+    answer=Imported,
+    status=201,
+    costs=True,
+    errors={
+        402: ("insufficient_credits", "quota_exceeded"),
+        404: ("skill_not_found",),
+        409: ("already_in_drive", "idempotency_key_reused"),
+        410: ("withdrawn",),
+    },
+)
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/drive",
+        name="drive",
+        handler=show,
+        mode=Mode.ASYNC,
+        auth=Auth.KEY,
+        tag="Drive",
+        summary="Every skill that the key sees: drive, teams and accepted shares",
+        query=Listing,
+        answer=Drive,
+    ),
+    IMPORT,
+    Endpoint(
+        method="POST",
+        path="/api/v1/drive/{slug}/toggle",
+        name="drive_toggle",
+        handler=toggle,
+        mode=Mode.WRITE,
+        auth=Auth.KEY,
+        tag="Drive",
+        summary="Hide a skill of the drive, or show it again",
+        answer=Toggled,
+        errors={404: ("skill_not_found",)},
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/v1/drive/{slug}",
+        name="drive_remove",
+        handler=remove,
+        mode=Mode.WRITE,
+        auth=Auth.KEY,
+        tag="Drive",
+        summary="Take a skill out of the drive and of every collection, for good",
+        answer=Removed,
+        errors={404: ("skill_not_found",)},
+    ),
+)

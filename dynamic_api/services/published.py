@@ -1,0 +1,109 @@
+"""The published skills as services need them: many at once, remembered until the view changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dynamic_api.catalogue import Catalogue, Holder, Skill
+from dynamic_api.catalogue.skill import BUNDLE, Version
+from dynamic_api.errors import Absent, Unavailable, Withdrawn
+from dynamic_api.ids import dashed, undashed
+from registry_builder.core.ledger import QUARANTINED
+
+KEPT = 20_000
+"""Records that are remembered at the most."""
+
+
+class Published:
+    """Reads of the catalogue for threads and the loop alike. Ids are those of the database, without dashes.
+
+    Every method raises Unavailable while there is no view of the bucket yet.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._known: tuple[object, dict[str, Skill]] = (None, {})
+
+    @property
+    def stamp(self) -> tuple[int, str | None, int] | None:
+        """Changes whenever an answer may; None while there is no view of the bucket."""
+        try:
+            return self._catalogue.stamp
+        except Unavailable:
+            return None
+
+    def by_ids(self, ids: Sequence[str]) -> Mapping[str, Skill]:
+        """Id → record, for those that there are, in at most one query."""
+        if not ids:
+            return {}
+        records = self._records()
+        missing = [identity for identity in ids if identity not in records]
+        if missing:
+            found = self._catalogue.many(ids=map(dashed, missing))
+            records.update((undashed(skill.id), skill) for skill in found.values())
+        return records
+
+    def by_slugs(self, slugs: Iterable[str]) -> Mapping[str, Skill]:
+        """Slug → record, for skills that are offered; collections are not among them."""
+        wanted = list(slugs)
+        found = self._catalogue.many(slugs=wanted) if wanted else {}
+        return {slug: skill for slug, skill in found.items() if skill.offered and skill.type != BUNDLE}
+
+    def by_sha256s(self, sha256s: Iterable[str]) -> Mapping[str, Holder]:
+        """Digest of an artifact → the newest version that has it."""
+        wanted = list(sha256s)
+        return self._catalogue.holders(wanted) if wanted else {}
+
+    def withdrawn(self, sha256s: Iterable[str]) -> Mapping[str, str]:
+        """Digest → why these bytes are taken back, for those that are."""
+        wanted = list(sha256s)
+        return self._catalogue.all_withdrawn(wanted) if wanted else {}
+
+    def suggest(self, slug: str) -> tuple[str, ...]:
+        """Published slugs near to `slug`. Slow for a large catalogue: not for the loop."""
+        return self._catalogue.suggest(slug)
+
+    def offer(self, slug: str) -> Skill | None:
+        """What is to be had under `slug`. Raises Withdrawn."""
+        skill = self._catalogue.skill(slug)
+        if skill is None or skill.type == BUNDLE:
+            return None
+        if skill.state == QUARANTINED:
+            raise taken_back(skill.versions[-1].reason or QUARANTINED)
+        return skill if skill.offered else None
+
+    def _records(self) -> dict[str, Skill]:
+        stamp, records = self._known
+        now = self._catalogue.stamp
+        if stamp != now or len(records) > KEPT:
+            records = {}
+            self._known = (now, records)
+        return records
+
+
+def download_of(skill: Skill) -> Version:
+    """The version that clients get of a skill that is offered."""
+    if skill.download is None:
+        raise AssertionError(f"{skill.slug} is not offered")
+    return skill.download
+
+
+def no_skill(slug: str, near: Sequence[str] = (), place: str = "slug") -> Absent:
+    """The one answer for a slug that does not exist and for one that is not the caller's to see."""
+    mend = f"did you mean {near[0]}?" if near else "look at GET /api/v1/skills?q=… or GET /api/v1/drive"
+    return Absent(
+        "skill_not_found",
+        f"there is no skill {slug!r} for this key",
+        place=place,
+        mend=mend,
+        suggestions=near,
+    )
+
+
+def taken_back(reason: str) -> Withdrawn:
+    """The refusal of a version that is quarantined."""
+    return Withdrawn(
+        "withdrawn",
+        f"this version was taken back: {reason}",
+        mend="remove it, or take a newer version",
+    )
