@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, select
 
-from dynamic_api.database.tables import api_keys, collection_skills, users
-from dynamic_api.errors import Forbidden, Unauthenticated
+from dynamic_api.database.tables import api_keys, collection_skills, drive_items, skills, users
+from dynamic_api.errors import Absent, Forbidden, Unauthenticated
 from dynamic_api.ids import digest
+from dynamic_api.services.accounts import User
 from dynamic_api.services.caller import SCOPED, UPLOAD_ONLY, Caller
 
 WHERE_TO_GET_ONE = "make one: skillpress admin key create EMAIL"
@@ -94,3 +95,17 @@ def refused(message: str = "API key required", *, code: str = "access_denied") -
         suggestions=(WHERE_TO_GET_ONE,),
         headers={"WWW-Authenticate": 'Bearer realm="skillpress"'},
     )
+
+
+def held_skill(db: Connection, user: User, slug: str) -> str:
+    """The id of the skill that `slug` is in an account's own drive, its private ones first. Raises Absent."""
+    row = db.execute(
+        select(skills.c.id)
+        .join(drive_items, drive_items.c.skill_id == skills.c.id)
+        .where(drive_items.c.user_id == user.id, skills.c.slug == slug)
+        .order_by((skills.c.owner_id == user.id).desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise Absent("skill_not_found", f"{user.email} has no skill {slug!r} in the drive")
+    return str(row.id)

@@ -7,7 +7,7 @@ is written in the same transaction, numbered without a gap.
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, desc, insert, select, update
+from sqlalchemy import Connection, desc, func, insert, select, update
 
 from dynamic_api.clock import month, written
 from dynamic_api.database.tables import credit_entries, users
@@ -167,12 +167,6 @@ def _unpaid(balance: int, amount: int) -> Unpaid:
 def account(db: Connection, caller: Caller, prices: Credits, now: int) -> Account:
     """Balance, tier, use of this month, and the newest entries, newest first."""
     row = db.execute(select(users).where(users.c.id == caller.user_id)).one()
-    entries = db.execute(
-        select(credit_entries)
-        .where(credit_entries.c.user_id == caller.user_id)
-        .order_by(desc(credit_entries.c.number))
-        .limit(NEWEST)
-    )
     tier = prices.tiers.get(row.tier)
     limit: int | str = UNLIMITED if caller.is_staff or tier is None else tier.monthly_skill_calls or UNLIMITED
     return Account(
@@ -180,19 +174,52 @@ def account(db: Connection, caller: Caller, prices: Credits, now: int) -> Accoun
         tier=row.tier,
         monthly_skill_calls=row.skill_calls if row.skill_calls_month == month(now) else 0,
         monthly_skill_call_limit=limit,
-        transactions=tuple(
-            Transaction(
-                entry.kind,
-                entry.slug,
-                entry.amount,
-                entry.balance,
-                entry.reference,
-                entry.note,
-                written(entry.at),
-            )
-            for entry in entries
-        ),
+        transactions=tuple(newest(db, caller.user_id, NEWEST)),
     )
+
+
+def newest(db: Connection, user_id: str, limit: int) -> list[Transaction]:
+    """The newest entries of an account, newest first."""
+    entries = db.execute(
+        select(credit_entries)
+        .where(credit_entries.c.user_id == user_id)
+        .order_by(desc(credit_entries.c.number))
+        .limit(limit)
+    )
+    return [
+        Transaction(row.kind, row.slug, row.amount, row.balance, row.reference, row.note, written(row.at))
+        for row in entries
+    ]
+
+
+def verify(db: Connection) -> tuple[int, list[str]]:
+    """How many accounts there are, and a line for each whose balance or numbering does not hold."""
+    entries = (
+        select(
+            credit_entries.c.user_id,
+            func.sum(credit_entries.c.amount).label("total"),
+            func.count().label("held"),
+            func.max(credit_entries.c.number).label("last"),
+            func.min(credit_entries.c.balance).label("lowest"),
+        )
+        .group_by(credit_entries.c.user_id)
+        .subquery()
+    )
+    rows = db.execute(
+        select(users.c.email, users.c.balance, users.c.entries, entries)
+        .outerjoin(entries, entries.c.user_id == users.c.id)
+        .order_by(users.c.email)
+    ).all()
+    faults = []
+    for row in rows:
+        total, count, last, lowest = row.total or 0, row.held or 0, row.last or 0, row.lowest or 0
+        if row.balance != total:
+            faults.append(f"{row.email}: balance {row.balance}, entries sum to {total}")
+        if not count == last == row.entries:
+            faults.append(f"{row.email}: {count} entries, the last is number {last} of {row.entries}")
+        if lowest < 0:
+            faults.append(f"{row.email}: was below zero")
+    return len(rows), faults
 
 
 def fill_up(db: Connection, caller: Caller, prices: Credits, now: int) -> Movement | None:

@@ -10,7 +10,9 @@ from dynamic_api.clock import written
 from dynamic_api.database.tables import api_keys, collection_skills
 from dynamic_api.errors import Absent, Conflict, Invalid
 from dynamic_api.ids import KEY_PREFIX, SHOWN, digest, new_id, new_secret
-from dynamic_api.services.caller import ALL_SKILLS, SCOPED, UPLOAD_ONLY
+from dynamic_api.services import audit
+from dynamic_api.services.accounts import User
+from dynamic_api.services.caller import ALL_SKILLS, SCOPED, UPLOAD_ONLY, Caller, Trace
 
 KINDS = (ALL_SKILLS, SCOPED, UPLOAD_ONLY)
 NAME_LENGTH = 200
@@ -82,6 +84,14 @@ def create(
     return NewKey(key_id, secret)
 
 
+def issue(db: Connection, owner: User, name: str, options: KeyOptions, *, now: int) -> NewKey:
+    """`create` by an operator, with its line in the audit log."""
+    made = create(db, owner.id, name, options, now=now)
+    data = {"owner": owner.email, "kind": options.kind}
+    audit.record(db, "KEY_CREATED", "key", now=now, target_id=made.id, target_name=name, data=data)
+    return made
+
+
 def require_name(name: str) -> None:
     """Raise Invalid for a name that is empty, too long, or not printable."""
     if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable() or "/" in name:
@@ -114,12 +124,26 @@ def of_owner(db: Connection, owner_id: str) -> list[Key]:
     ]
 
 
-def revoke(db: Connection, key_id: str, *, now: int) -> None:
+def revoke(
+    db: Connection, key_id: str, *, now: int, by: Caller | None = None, trace: Trace | None = None
+) -> None:
     """End a key for good; its name is free again. Raises Absent."""
+    _change(db, key_id, {"revoked_at": now, "live_name": None, "published": False})
+    audit.record(db, "KEY_REVOKED", "key", now=now, caller=by, trace=trace, target_id=key_id)
+
+
+def enable(db: Connection, key_id: str, enabled: bool, *, now: int) -> None:
+    """Let a key work, or stop it for now. Raises Absent."""
+    _change(db, key_id, {"enabled": enabled})
+    event = "KEY_ENABLED" if enabled else "KEY_DISABLED"
+    audit.record(db, event, "key", now=now, target_id=key_id)
+
+
+def _change(db: Connection, key_id: str, values: dict[str, object]) -> None:
     done = db.execute(
         update(api_keys)
         .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
-        .values(revoked_at=now, live_name=None, published=False)
+        .values(values)
         .returning(api_keys.c.id)
     ).one_or_none()
     if done is None:

@@ -16,6 +16,7 @@ from registry_builder import __version__
 from registry_builder.core.errors import Refusal, Trouble
 
 COMMANDS = {
+    "admin": "dynamic_api.cli_admin:admin",
     "api": "dynamic_api.cli:api",
     "build": "registry_builder.cli.build:build",
     "check": "registry_builder.cli.check:check",

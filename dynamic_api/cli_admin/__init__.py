@@ -1,0 +1,25 @@
+"""`skillpress admin`: what the API leaves to operators: accounts, teams, keys, credits, shares."""
+
+from __future__ import annotations
+
+import click
+
+from dynamic_api.cli_admin.base import database_options
+from dynamic_api.cli_admin.credits import credits_group, grant
+from dynamic_api.cli_admin.keys import key
+from dynamic_api.cli_admin.shares import share
+from dynamic_api.cli_admin.teams import team
+from dynamic_api.cli_admin.users import user
+
+
+@click.group()
+@database_options
+def admin() -> None:
+    """Manage accounts, teams, keys, credits and shares of the API.
+
+    Works on the database directly, while the API runs or not. Every command takes --json.
+    """
+
+
+for command in (user, team, key, credits_group, grant, share):
+    admin.add_command(command)
