@@ -24,7 +24,7 @@ from dynamic_api.metrics import Metrics
 from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
-from dynamic_api.routes.router import Router, has_credential
+from dynamic_api.routes.router import Router, has_credential, nothing_here
 from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
@@ -91,7 +91,9 @@ def build(
         inner = Router(context, endpoints, None)
     else:
         static = Kept(context.catalogue, published(published_folder))
-        inner = _StaticFirst(published_folder, static, Router(context, endpoints, _Checked(context, static)))
+        inner = _StaticFirst(
+            published_folder, static, Router(context, endpoints, _Checked(context, published_folder, static))
+        )
     edge = Edge(inner, context.metrics, settings.server.cors_origins, settings.server.access_log)
     return App(context, edge, Lifespan(lifespan=_lifespan(context)))
 
@@ -127,12 +129,16 @@ class _StaticFirst:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """The folder for a call that no route took. Below /api a credential must hold, as everywhere there."""
+    """The folder for what no route took. Below /api a credential must hold, and what is missing is JSON."""
 
     context: Context
+    folder: Path
     static: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].startswith("/api/") and (secret := bearer(Request(scope))):
-            await caller_of(self.context, secret, self.context.clock())
+        if scope["path"].startswith("/api/"):
+            if secret := bearer(Request(scope)):
+                await caller_of(self.context, secret, self.context.clock())
+            if not has(self.folder, scope["path"]):
+                raise nothing_here()
         await self.static(scope, receive, send)

@@ -77,10 +77,15 @@ class Router:
                 await resource.handle(scope, receive, send)
                 return
         if self._otherwise is None:
-            raise Absent("not_found", "there is nothing under this path", mend="/docs lists what there is")
+            raise nothing_here()
         await self._otherwise(scope, receive, send)
 
 
 def has_credential(scope: Scope) -> bool:
     """Whether a request carries an Authorization header."""
     return "authorization" in Headers(scope=scope)
+
+
+def nothing_here() -> Absent:
+    """The answer where no route and no file is."""
+    return Absent("not_found", "there is nothing under this path", mend="/docs lists what there is")

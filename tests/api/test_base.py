@@ -34,8 +34,10 @@ def test_bad_credential_is_refused_alike(api: World, header: str | None) -> None
 
 
 def test_unknown_path_and_wrong_method_are_json(api: World) -> None:
-    missing = api.anonymous.get("/api/v1/nothing", headers={"authorization": "Bearer x"})
-    assert missing.status_code == 404
+    missing = api.anonymous.get("/api/v1/nothing")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    unknown = api.anonymous.get("/api/v1/nothing", headers={"authorization": "Bearer x"})
+    assert unknown.status_code == 401
     wrong = api.anonymous.delete("/api/v1/account/credits")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
     assert wrong.headers["allow"] == "GET, HEAD, OPTIONS"
