@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from dynamic_api.catalogue import skill_id
+from dynamic_api.catalogue.revocations import known_revocations
+from dynamic_api.catalogue.status import replace_file
 from dynamic_api.database.tables import (
     credit_entries,
     drive_items,
@@ -22,6 +24,7 @@ from dynamic_api.ids import new_id, undashed
 from dynamic_api.services import drive
 from dynamic_api.services.drive import Placed
 from dynamic_api.services.private_skills import Added, Facts, NewVersion, add_private_version
+from registry_builder.core.revoked import Revocation, encode_revoked
 from tests.api.world import Person, World
 
 
@@ -136,3 +139,12 @@ def drive_slugs(person: Person, **query: Any) -> list[str]:
 
 def error(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
+
+
+def withdraw(api: World, sha256: str, reason: str = "it phones home") -> None:
+    """Take bytes back, as the follower of revoked.json would hear of it."""
+    folder = api.app.context.catalogue.folder
+    told = known_revocations(folder).plus(
+        Revocation(sha256=sha256, reason=reason, time="2026-11-28T00:00:00Z", rows=())
+    )
+    replace_file(folder / "revoked.json", encode_revoked(told))
