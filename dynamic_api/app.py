@@ -13,19 +13,23 @@ from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
+from dynamic_api.background import Task, running
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
 from dynamic_api.data_folder import CATALOGUE, DataFolder
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
+from dynamic_api.deliverer import Deliverer
 from dynamic_api.edge import Edge
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
+from dynamic_api.outbound import Outbound
 from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential, nothing_here
 from dynamic_api.routes.table import ENDPOINTS
+from dynamic_api.sealing import keyring
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
 from dynamic_api.static import has, published
@@ -71,6 +75,7 @@ def build(
         raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
     catalogue = Catalogue(folder.path / CATALOGUE)
     database, known = connect(settings, folder), Published(catalogue)
+    secret = folder.secret(settings.data.secret)
     context = Context(
         settings=settings,
         database=database,
@@ -82,7 +87,9 @@ def build(
         metrics=Metrics(),
         clock=now,
         public_url=(settings.server.public_url or public_url).rstrip("/"),
-        secret=folder.secret(settings.data.secret),
+        secret=secret,
+        keys=keyring(settings.credentials.keys, secret),
+        webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
     )
     context.probes["catalogue"] = lambda: freshness(context.catalogue, time.time())
     endpoints = (*ENDPOINTS, *described(ENDPOINTS))
@@ -105,9 +112,16 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
             parts.callback(context.database.close)
             parts.callback(context.catalogue.close)
             await parts.enter_async_context(following(context))
+            await parts.enter_async_context(running(_tasks(context)))
             yield
 
     return life
+
+
+def _tasks(context: Context) -> tuple[Task, ...]:
+    rules = context.settings.webhooks
+    deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, context.clock)
+    return (deliverer.run,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
+from dynamic_api.outbound import Outbound
 from dynamic_api.remembered import Remembered
+from dynamic_api.sealing import Keyring
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
@@ -35,6 +37,9 @@ class Context:
     clock: Callable[[], int]
     public_url: str
     secret: str
+    keys: Keyring
+    """They seal what must be read again: credentials, and secrets of webhooks."""
+    webhook_client: Outbound
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: dict[str, Caller] = field(default_factory=dict)

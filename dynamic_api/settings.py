@@ -15,14 +15,12 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from dynamic_api.sections import Credentials, Telemetry, Webhooks
+from dynamic_api.sections import Section as _Section
 from registry_builder.core.errors import Misuse
 
 PREFIX = "SKILLPRESS_API_"
 MIB = 1024 * 1024
-
-
-class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: unknown keys are refused."""
 
 
 class Server(_Section, frozen=True):
@@ -71,7 +69,9 @@ class Limits(_Section, frozen=True):
     address_per_minute: int = 60
     """Anonymous calls for each address, whatever install ids it shows."""
     telemetry_per_minute: int = 60
-    """Telemetry events for each install id."""
+    """Telemetry events for each install id at one address."""
+    telemetry_address_per_minute: int = 600
+    """Telemetry events for each address, whatever install ids it shows."""
     key_per_minute: int = 600
     """Calls for each key that has no limit of its own."""
     storage: str = "memory://"
@@ -137,30 +137,6 @@ class Downloads(_Section, frozen=True):
     """Life of a signed URL."""
 
 
-class Webhooks(_Section, frozen=True):
-    """[webhooks]: how events are delivered."""
-
-    timeout_seconds: float = 5.0
-    """A slower receiver has failed."""
-    retries: int = 0
-    """Further tries after a failed one; the reference makes none."""
-    backoff_seconds: float = 30.0
-    """Wait before the first further try; doubled for each."""
-    allow_hosts: tuple[str, ...] = ()
-    """`host:port` that may be private, loopback or plain HTTP, for tests and receivers inside the house."""
-    per_account: int = 20
-    """Subscriptions that an account may hold."""
-
-
-class Telemetry(_Section, frozen=True):
-    """[telemetry]: what clients report."""
-
-    enabled: bool = True
-    """False: events are answered and thrown away."""
-    retention_days: int = 90
-    """How long an event is kept."""
-
-
 class GitHub(_Section, frozen=True):
     """[github]: imports by URL, and sources of `discover`."""
 
@@ -190,6 +166,7 @@ class Settings(_Section, frozen=True):
     uploads: Uploads = Uploads()
     downloads: Downloads = Downloads()
     webhooks: Webhooks = Webhooks()
+    credentials: Credentials = Credentials()
     telemetry: Telemetry = Telemetry()
     github: GitHub = GitHub()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dynamic_api.routes import account, drive, drive_updates, operations
+from dynamic_api.routes import account, drive, drive_updates, operations, webhooks
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *drive_updates.ENDPOINTS,
     *drive.ENDPOINTS,
     *account.ENDPOINTS,
+    *webhooks.ENDPOINTS,
     *operations.ENDPOINTS,
 )

@@ -1,7 +1,7 @@
 """The ledger of credits: whole numbers, append-only, never below zero (DESIGN.md D11).
 
 The balance stands on the account's row, so that a debit is one conditional UPDATE; the entry that explains it
-is written in the same transaction, numbered without a gap.
+is written in the same transaction, numbered without a gap, and so are the events that it causes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, desc, func, insert, select, update
 from dynamic_api.clock import month, written
 from dynamic_api.database.tables import credit_entries, users
 from dynamic_api.errors import Absent, Unpaid
+from dynamic_api.services import events
 from dynamic_api.services.caller import Caller
 from dynamic_api.settings import Credits
 
@@ -20,7 +21,7 @@ UNLIMITED = "unlimited"
 
 
 class Movement(Struct, frozen=True):
-    """A balance before and after one entry, which webhooks compare."""
+    """A balance before and after one entry."""
 
     user_id: str
     before: int
@@ -143,6 +144,7 @@ def _append(
             at=now,
         )
     )
+    events.notice(db, movement.user_id, movement.before, movement.after, now)
 
 
 def balance_of(db: Connection, user_id: str) -> int:

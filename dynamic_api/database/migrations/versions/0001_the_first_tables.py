@@ -287,8 +287,8 @@ def upgrade() -> None:
         sa.Column("target_url", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
-        sa.Column("armed", sa.Boolean(), server_default=sa.true(), nullable=False),
-        sa.Column("last_delivery_status", sa.String(length=64), nullable=True),
+        sa.Column("last_delivery_status", sa.Integer(), nullable=True),
+        sa.Column("last_delivery_error", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_delivery_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -446,7 +446,8 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("status", sa.String(length=16), server_default="waiting", nullable=False),
-        sa.Column("response", sa.String(length=64), nullable=True),
+        sa.Column("response_status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("claimed_until", sa.BigInteger(), nullable=True),
@@ -458,13 +459,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_webhook_deliveries_status_due", ["status", "due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_webhook_deliveries_webhook_id"), ["webhook_id"], unique=False)
+        batch_op.create_index(
+            "ix_webhook_deliveries_webhook_created", ["webhook_id", "created_at"], unique=False
+        )
+        batch_op.create_index("ix_webhook_deliveries_finished", ["finished_at"], unique=False)
 
 
 def downgrade() -> None:
 
     with op.batch_alter_table("webhook_deliveries", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_webhook_deliveries_webhook_id"))
+        batch_op.drop_index("ix_webhook_deliveries_finished")
+        batch_op.drop_index("ix_webhook_deliveries_webhook_created")
         batch_op.drop_index("ix_webhook_deliveries_status_due")
 
     op.drop_table("webhook_deliveries")
