@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynamic_api.routes import account, drive, drive_updates, operations, webhooks
+from dynamic_api.routes import account, credentials, drive, drive_updates, operations, webhooks
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -10,5 +10,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *drive.ENDPOINTS,
     *account.ENDPOINTS,
     *webhooks.ENDPOINTS,
+    *credentials.ENDPOINTS,
     *operations.ENDPOINTS,
 )
