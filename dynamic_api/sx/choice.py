@@ -9,19 +9,11 @@ what it gives up is that a requirement of a version given up since may hold anot
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from dynamic_api.sx.dependency import Dependency, read_dependency
-from dynamic_api.sx.values import Asset, Catalogue, Version
-from dynamic_api.sx.version import Reading, read
-from dynamic_api.sx.vocabulary import KINDS
-from registry_builder.core.ledger import SERVED, YANKED
-
-Candidate = tuple[Reading, Version]
-
-_TYPES = frozenset(kind.lock for kind in KINDS)
-_NAME = re.compile("[A-Za-z0-9_-]+")
+from dynamic_api.sx.values import Asset, Candidate, Catalogue
+from registry_builder.core.ledger import SERVED
 
 
 class Choice:
@@ -41,7 +33,7 @@ class Choice:
         seen: set[tuple[str, str]] = set()
         while fresh:
             for name in sorted(fresh):
-                best = newest(self.assets[name], self._needs.get(name, ()))
+                best = newest(self._catalogue.ranked(self.assets[name]), self._needs.get(name, ()))
                 if best is None:
                     del self.assets[name]
                 else:
@@ -68,7 +60,10 @@ class Choice:
         if needed in before or needed in self._refused:
             return False
         needs = [*before, needed]
-        asset = next((asset for asset in self._holders(needed.name) if newest(asset, needs)), None)
+        asset = next(
+            (asset for asset in self._holders(needed.name) if newest(self._catalogue.ranked(asset), needs)),
+            None,
+        )
         if asset is None:
             self._refused.add(needed)
             return False
@@ -79,36 +74,19 @@ class Choice:
     def _holders(self, name: str) -> Iterable[Asset]:
         """The asset that holds `name` already, or else those that may: a row is never moved to another id."""
         held = self._installed.get(name) or self.assets.get(name)
-        return (held,) if held else filter(lockable, self._catalogue.by_name.get(name, ()))
+        return (held,) if held else self._catalogue.by_name.get(name, ())
 
 
-def lockable(asset: Asset) -> bool:
-    """Whether sx would take a row with the name and type of `asset`."""
-    return asset.type in _TYPES and _NAME.fullmatch(asset.name) is not None
+def newest(ranked: Iterable[Candidate], needs: Sequence[Dependency]) -> Candidate | None:
+    """The first of `ranked` to be had under `needs`, None when none will do.
 
-
-def newest(asset: Asset, needs: Iterable[Dependency]) -> Candidate | None:
-    """The version of `asset` to take under `needs`, None when none will do.
-
-    Releases come before pre-releases. A yanked version is taken only when a requirement names exactly it and
-    no other will do; one that is quarantined or removed never.
+    A yanked version is to be had only when a requirement names exactly it; as it comes last in the order,
+    only when no other will do.
     """
-    needs = tuple(needs)
-    best: Candidate | None = None
-    highest = (False, False)
-    for version in asset.versions:
-        reading = read(version.label)
-        if reading is None or not _allowed(version, reading, needs):
-            continue
-        order = (version.state in SERVED, bool(reading.last))
-        if best is None or (order, reading, version.ordinal) > (highest, best[0], best[1].ordinal):
-            best, highest = (reading, version), order
-    return best
-
-
-def _allowed(version: Version, reading: Reading, needs: tuple[Dependency, ...]) -> bool:
-    if not all(needed.admits(reading) for needed in needs):
-        return False
-    if version.state in SERVED:
-        return True
-    return version.state == YANKED and any(needed.pins(reading) for needed in needs)
+    for candidate in ranked:
+        reading, version = candidate
+        if all(needed.admits(reading) for needed in needs) and (
+            version.state in SERVED or any(needed.pins(reading) for needed in needs)
+        ):
+            return candidate
+    return None

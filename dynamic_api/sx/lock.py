@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from urllib.parse import quote
 
 from dynamic_api.sx.values import Entry
 from registry_builder.emit.sx_lock import Locked, encode
 
 MEDIA_TYPE = "application/toml"
-_SAFE = "-._~+"
 
 
 def lock(entries: Iterable[Entry], origin: str, created_by: str) -> bytes:
@@ -31,9 +29,11 @@ def etag(body: bytes, caller: str) -> str:
 
 
 def bundle_path(name: str, version: str) -> str:
-    """The path of a bundle, as a lock names it and as sx asks for it by itself."""
-    plain = quote(version, safe=_SAFE)
-    return f"/api/skills/assets/{name}/{plain}/{name}-{plain}.zip"
+    """The path of a bundle, as a lock names it and as sx asks for it by itself: with nothing escaped.
+
+    Slugs, and labels that have a reading, hold only characters that a path may have.
+    """
+    return f"/api/skills/assets/{name}/{version}/{name}-{version}.zip"
 
 
 def _locked(entry: Entry, origin: str) -> Locked:

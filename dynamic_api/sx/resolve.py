@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from dynamic_api.sx.choice import Choice, lockable
+from dynamic_api.sx.choice import Choice
 from dynamic_api.sx.dependency import Dependency, read_dependency
 from dynamic_api.sx.scopes import merged, reached
-from dynamic_api.sx.values import Asset, Caller, Catalogue, Entry, Install, Resolution
+from dynamic_api.sx.values import Asset, Caller, Catalogue, Entry, Install, Resolution, lockable
 from registry_builder.core.finding import Finding
 from registry_builder.core.shown import shown
 from registry_builder.emit.sx_lock import Scope, acyclic
@@ -35,14 +35,15 @@ def resolve(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -
     installed, twice = _holders(catalogue, places)
     choice = Choice(catalogue, installed)
     choice.settle()
-    wanted, findings = _edges(choice, [name for name in sorted(installed) if name in choice.taken])
+    own = {name: merged(places[asset.id]) for name, asset in installed.items() if name in choice.taken}
+    wanted, findings = _edges(choice, sorted(own))
     edges = acyclic({name: [needed.name for needed in needs] for name, needs in wanted.items()})
-    scopes = _scopes(edges, {name: merged(places[asset.id]) for name, asset in installed.items()})
+    scopes = {**own, **_scopes(edges, own)}
     entries = tuple(
-        Entry(choice.assets[name], choice.taken[name][1], tuple(edges[name]), scopes[name])
-        for name in sorted(edges)
+        Entry(choice.assets[name], choice.taken[name][1], tuple(edges.get(name, ())), scopes[name])
+        for name in sorted(scopes)
     )
-    unavailable = [_unavailable(name) for name in sorted(installed.keys() - edges.keys())]
+    unavailable = [_unavailable(installed[name]) for name in sorted(installed.keys() - own.keys())]
     circles = list(_circles(wanted, edges))
     return Resolution(entries, (*twice, *unavailable, *findings, *circles))
 
@@ -64,23 +65,34 @@ def _places(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -
 def _holders(catalogue: Catalogue, ids: Iterable[str]) -> tuple[dict[str, Asset], list[Finding]]:
     """Name → the installed asset that has it."""
     holders: dict[str, Asset] = {}
-    findings: list[Finding] = []
-    for asset in sorted((catalogue.by_id[each] for each in ids), key=lambda asset: (asset.rank, asset.id)):
-        if not lockable(asset):
-            findings.append(_finding("sx-row", asset.name, "sx would refuse its name or type", "rename it"))
-        elif asset.name in holders:
-            what = f"another asset of this name is installed as well: {asset.id}"
-            findings.append(_finding("sx-name-twice", asset.name, what, "uninstall one of them"))
-        else:
-            holders[asset.name] = asset
-    return holders, findings
+    others: list[Asset] = []
+    for each in ids:
+        asset = catalogue.by_id[each]
+        held = holders.setdefault(asset.name, asset)
+        if held is not asset:
+            holders[asset.name] = nearer = min(held, asset, key=_nearness)
+            others.append(asset if nearer is held else held)
+    what = "another asset of this name is installed as well: {}"
+    mend = "uninstall one of them"
+    twice = [
+        _finding("sx-name-twice", asset.name, what.format(asset.id), mend)
+        for asset in sorted(others, key=_nearness)
+    ]
+    return holders, twice
+
+
+def _nearness(asset: Asset) -> tuple[int, str]:
+    return asset.rank, asset.id
 
 
 def _edges(choice: Choice, roots: Iterable[str]) -> tuple[dict[str, list[Dependency]], list[Finding]]:
-    """Name → what its row needs of other rows, for `roots` and all that they need, depth first."""
+    """Name → what its row needs of other rows, for `roots` and all that they need, depth first.
+
+    Roots that need nothing, as most do, are only in it when others need them.
+    """
     wanted: dict[str, list[Dependency]] = {}
     findings: list[Finding] = []
-    left = list(roots)[::-1]
+    left = [name for name in roots if choice.taken[name][1].dependencies][::-1]
     while left:
         name = left.pop()
         if name in wanted:
@@ -143,9 +155,11 @@ def _dropped(name: str, text: str, why: str) -> Finding:
     return _finding("sx-dependency", name, what, "publish a version that fits, or drop the dependency")
 
 
-def _unavailable(name: str) -> Finding:
+def _unavailable(asset: Asset) -> Finding:
+    if not lockable(asset):
+        return _finding("sx-row", asset.name, "sx would refuse its name or type", "uninstall it")
     what = "it is installed, but has no version that may be had, so it is not in the lock"
-    return _finding("sx-no-version", name, what, "publish a new version, or uninstall it")
+    return _finding("sx-no-version", asset.name, what, "publish a new version, or uninstall it")
 
 
 def _finding(rule: str, name: str, message: str, mend: str) -> Finding:

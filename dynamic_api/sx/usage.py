@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct
 
 from dynamic_api.errors import Invalid, TooLarge
 from dynamic_api.sx.vocabulary import kind_of
@@ -59,9 +59,10 @@ class _Line(Struct, frozen=True):
     timestamp: _Time | None = None
     actor: _Short | None = None
     id: _Short | None = None
-    event_id: _Short | None = field(default=None)
+    event_id: _Short | None = None
 
 
+_ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Line)
 
 
@@ -72,11 +73,14 @@ def read_usage(body: bytes, caller: str, now: datetime, limits: UsageLimits = DE
     """
     events: list[Event] = []
     seen: Counter[str] = Counter()
+    latest = now + _AHEAD
     for number, text in _lines(body, limits):
         line = _decoded(number, text)
-        key = _key(line, caller, now)
+        time = _utc(line.timestamp, now)
+        key = _key(line, caller, time)
         seen[key] += 1
-        events.append(_event(line, key, seen[key], now))
+        # A wrong clock counts as now, but its own time is what a line is known again by.
+        events.append(_event(line, key, seen[key], now if time > latest else time))
     return tuple(events)
 
 
@@ -105,39 +109,37 @@ def _decoded(number: int, text: bytes) -> _Line:
         raise Invalid("usage-line-invalid", what, place=f"line {number}", mend=mend) from error
 
 
-def _key(line: _Line, caller: str, now: datetime) -> str:
+def _key(line: _Line, caller: str, time: datetime) -> str:
     """What tells two events of one caller apart. Without a time of its own a line is of the time it came."""
     given = line.id or line.event_id
     if given:
-        return _digest(["id", caller, given])
-    when = (line.timestamp or now).isoformat()
-    return _digest(["line", caller, line.actor, line.asset_name, line.asset_version, line.asset_type, when])
+        return _digest(("id", caller, given))
+    return _digest(("line", caller, line.actor, line.asset_name, line.asset_version, line.asset_type, time))
 
 
-def _event(line: _Line, key: str, occurrence: int, now: datetime) -> Event:
+def _event(line: _Line, key: str, occurrence: int, time: datetime) -> Event:
     """The event of `line`. Equal lines in one report are different uses, unless they have one id."""
     is_named = line.id or line.event_id
     kind = kind_of(line.asset_type)
     return Event(
-        id=key if is_named or occurrence == 1 else _digest([key, occurrence]),
+        id=key if is_named or occurrence == 1 else _digest((key, occurrence)),
         asset_name=line.asset_name,
         asset_version=line.asset_version,
         asset_type=kind.lock if kind else line.asset_type,
-        time=_time(line.timestamp, now),
+        time=time,
         actor=line.actor or None,
     )
 
 
-def _time(stated: datetime | None, now: datetime) -> datetime:
-    """`stated` in UTC; `now` for none, and for one that a wrong clock has put more than a day ahead."""
-    if stated is None:
-        return now
+def _utc(stated: datetime | None, now: datetime) -> datetime:
+    """`stated` in UTC; `now` for none, and for one that is in no calendar once it is in UTC."""
+    if stated is None or stated.tzinfo is UTC:
+        return stated or now
     try:
-        time = stated.astimezone(UTC)
+        return stated.astimezone(UTC)
     except OverflowError:
         return now
-    return now if time > now + _AHEAD else time
 
 
-def _digest(parts: list[object]) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+def _digest(parts: tuple[object, ...]) -> str:
+    return hashlib.sha256(_ENCODER.encode(parts)).hexdigest()

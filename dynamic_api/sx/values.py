@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from dynamic_api.sx.version import Reading, read
+from dynamic_api.sx.vocabulary import KINDS
 from registry_builder.core.finding import Finding
-from registry_builder.core.ledger import ACTIVE, DEPRECATED, QUARANTINED, REMOVED, YANKED
+from registry_builder.core.ledger import ACTIVE, DEPRECATED, QUARANTINED, REMOVED, SERVED, YANKED
 from registry_builder.emit.sx_lock import Scope
 
 STATES = (ACTIVE, DEPRECATED, YANKED, QUARANTINED, REMOVED)
 ORGANIZATION, REPOSITORY, TEAM, USER, BOT = "ORGANIZATION", "REPOSITORY", "TEAM", "USER", "BOT"
+_TYPES = frozenset(kind.lock for kind in KINDS)
+_NAME = re.compile("[A-Za-z0-9_-]+")
+_POSSIBLE = (*SERVED, YANKED)
 ENTITIES = (ORGANIZATION, REPOSITORY, TEAM, USER, BOT)
 
 
@@ -68,16 +74,31 @@ class Caller(Struct, frozen=True, kw_only=True):
     profile: frozenset[str] | None = None
 
 
+Candidate = tuple[Reading, Version]
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Assets by id, and by name in order of their rank. Built once, for many callers."""
 
     by_id: Mapping[str, Asset]
     by_name: Mapping[str, tuple[Asset, ...]]
+    _ranked: dict[str, tuple[Candidate, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def ranked(self, asset: Asset) -> tuple[Candidate, ...]:
+        """The versions of `asset` that may ever be had, best first; remembered.
+
+        What is served comes before what is yanked, a release before a pre-release, then the newest. Versions
+        that are quarantined, removed, or that sx would misread are not among them, nor is any of an asset
+        whose name or type sx would refuse.
+        """
+        found = self._ranked.get(asset.id)
+        if found is None:
+            found = self._ranked[asset.id] = _ranked(asset)
+        return found
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A row of a lock, before it has a URL. `dependencies` name other rows; no `scopes` means everywhere."""
 
     asset: Asset
@@ -101,6 +122,27 @@ def catalogue(assets: Iterable[Asset]) -> Catalogue:
     for asset in by_id.values():
         names[asset.name].append(asset)
     return Catalogue(by_id, {name: tuple(sorted(same, key=_rank)) for name, same in names.items()})
+
+
+def lockable(asset: Asset) -> bool:
+    """Whether sx would take a row with the name and type of `asset`."""
+    return asset.type in _TYPES and _NAME.fullmatch(asset.name) is not None
+
+
+def _ranked(asset: Asset) -> tuple[Candidate, ...]:
+    if not lockable(asset):
+        return ()
+    candidates = [
+        (reading, version)
+        for version in asset.versions
+        if version.state in _POSSIBLE and (reading := read(version.label)) is not None
+    ]
+    return tuple(sorted(candidates, key=_worth, reverse=True))
+
+
+def _worth(candidate: Candidate) -> tuple[bool, int, Reading, int]:
+    reading, version = candidate
+    return version.state in SERVED, reading.last, reading, version.ordinal
 
 
 def _rank(asset: Asset) -> tuple[int, str]:

@@ -6,7 +6,10 @@ Source: sx lockfile/lockfile.go and lockfile/validation.go. One bad row makes sx
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from registry_builder.core.key import digest
 
@@ -20,7 +23,7 @@ class Scope(NamedTuple):
     paths: tuple[str, ...] = ()
 
 
-class Locked(NamedTuple):
+class Locked(Struct, frozen=True):
     """One row. `type` as sx spells it; without `scopes` it is global; `dependencies` name other rows."""
 
     name: str
@@ -74,12 +77,7 @@ def acyclic(wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 def _row(row: Locked) -> str:
     """The row as TOML: dependencies come before the source's table, which would swallow them."""
-    text = (
-        f"\n[[assets]]\nname = {quoted(row.name)}\nversion = {quoted(row.version)}\n"
-        f"type = {quoted(row.type)}\n"
-    )
-    if row.clients:
-        text += f"clients = {_list(row.clients)}\n"
+    text = _head(row.name, row.version, row.type, tuple(row.clients))
     if row.dependencies:
         names = [f"{{ name = {quoted(name)} }}" for name in row.dependencies]
         text += f"dependencies = [{', '.join(names)}]\n"
@@ -87,7 +85,20 @@ def _row(row: Locked) -> str:
         f"[assets.source-http]\nurl = {quoted(row.url)}\n"
         f'hashes = {{ sha256 = "{row.sha256}" }}\nsize = {row.size}\n'
     )
-    for repo, paths in row.scopes:
+    return text + _scopes(tuple(row.scopes)) if row.scopes else text
+
+
+@lru_cache(maxsize=1 << 14)
+def _head(name: str, version: str, kind: str, clients: tuple[str, ...]) -> str:
+    """What is the same in every lock that has the row."""
+    text = f"\n[[assets]]\nname = {quoted(name)}\nversion = {quoted(version)}\ntype = {quoted(kind)}\n"
+    return f"{text}clients = {_list(clients)}\n" if clients else text
+
+
+@lru_cache(maxsize=1 << 12)
+def _scopes(scopes: tuple[Scope, ...]) -> str:
+    text = ""
+    for repo, paths in scopes:
         text += f"[[assets.scopes]]\nrepo = {quoted(repo)}\n"
         if paths:
             text += f"paths = {_list(paths)}\n"

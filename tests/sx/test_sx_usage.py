@@ -116,6 +116,7 @@ def test_report_sent_again_gives_the_same_ids() -> None:
         (LINE, "u1", True),
         ({**LINE, "unknown": 1}, "u1", True),
         ({**LINE, "timestamp": "2026-11-20T09:00:00.000Z"}, "u1", True),
+        ({**LINE, "timestamp": "2026-11-20T11:00:00+02:00"}, "u1", True),
         (LINE, "u2", False),
         ({**LINE, "actor": "a@example.com"}, "u1", False),
         ({**LINE, "asset_version": "2"}, "u1", False),
@@ -132,6 +133,11 @@ def test_own_id_decides_alone_and_belongs_to_its_caller() -> None:
     assert ids(first) == ids(second)
     assert ids(first, first)[0] == ids(first, first)[1]
     assert ids(first) != ids(first, caller="u2")
+
+
+def test_wrong_clock_does_not_make_a_replay_new() -> None:
+    line = {**LINE, "timestamp": "2027-11-20T10:00:00Z"}
+    assert ids(line) == ids(line, now=LATER)
 
 
 def test_line_without_a_time_is_of_the_time_it_came() -> None:
