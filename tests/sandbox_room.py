@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from dynamic_api.sandbox.base import Health, Job, Outcome, Sandbox
 
@@ -49,3 +52,14 @@ class Room:
     def python(self, source: str, session: str | None = None, **fields: Any) -> Outcome:
         """Run a Python script of one file."""
         return self.run(Job(self.skill(a_py=source), "a.py", **fields), session)
+
+
+def survivors() -> list[list[str]]:
+    """What we started and is no part of the keeper: nothing, once a run is over."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            line = process.cmdline()
+            if line and not any("keeper" in word for word in line):
+                found.append(line)
+    return found

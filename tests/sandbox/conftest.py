@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sandbox_room import Room
+from sandbox_room import Room, survivors
 
 from dynamic_api.sandbox.base import Sandbox
 from dynamic_api.sandbox.bubblewrap.sandbox import BubblewrapSandbox, Options
@@ -56,3 +56,15 @@ def room(box: Room) -> Iterator[Room]:
     yield box
     for number in range(box._sessions + 1):
         box.do(box.sandbox.close(f"s{number}"))
+
+
+@pytest.fixture
+def neighbour(room: Room) -> Iterator[str]:
+    """A session beside: afterwards its file is as it was, it can run, and nothing is left of the attack."""
+    session = room.session()
+    room.do(room.sandbox.put(session, "/work/mine", b"mine"))
+    yield session
+    assert survivors() == []
+    assert room.do(room.sandbox.read(session, "/work/mine")).data == b"mine"
+    outcome = room.python("import os; print(os.listdir('/work'))", session)
+    assert (outcome.stdout.text(), outcome.exit_code) == ("['mine']\n", 0)

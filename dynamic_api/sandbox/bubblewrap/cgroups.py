@@ -105,7 +105,7 @@ def make_group(hierarchy: Hierarchy, name: str) -> Group:
     """A new group without limits yet. Raises OSError."""
     folders = {controller: parent / f"{PREFIX}{name}" for controller, parent in hierarchy.parents.items()}
     for path in sorted(set(folders.values())):
-        path.mkdir(exist_ok=True)
+        path.mkdir()
     return Group(hierarchy.version, folders)
 
 

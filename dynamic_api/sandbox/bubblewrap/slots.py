@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ class Slots:
         self._link = link
         self._hierarchy = hierarchy
         self._spare = spare
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
         self._made: deque[asyncio.Task[Slot]] = deque()
         self._groups: set[asyncio.Task[None]] = set()
@@ -92,7 +94,7 @@ class Slots:
 
     async def _make(self) -> Slot:
         number = next(self._numbers)
-        group = make_group(self._hierarchy, f"{os.getpid()}-{number}") if self._hierarchy else None
+        group = make_group(self._hierarchy, f"{self._name}-{number}") if self._hierarchy else None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         entrances = group.entrances() if group else []
