@@ -1,4 +1,4 @@
-"""Unpacked skills, each in a folder named by the digest of its zip: what is bound into a run never changes."""
+"""Unpacked skills, each in a folder named by the digest of its zip, so that what a run sees never changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from registry_builder.core.folder import File
 
 
 def unpack(skills: Path, data: bytes, sha256: str) -> Path:
-    """The folder of the zip `data` below `skills`, made once. Raises Unavailable, and BadArchive as the reader.
+    """The folder of the zip `data` below `skills`, made once. Raises Unavailable and BadArchive.
 
     The zip is checked against its digest, so that bytes changed in a store are never run.
     """

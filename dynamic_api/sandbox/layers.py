@@ -21,11 +21,11 @@ from pathlib import Path
 from dynamic_api.errors import Unavailable, Unprocessable
 
 PREPARE_SECONDS = 600
-_DECLARATIONS = ("requirements.txt", "package.json", "package-lock.json")
+_DECLARATIONS = ("requirements.txt", "package.json")
 _REQUIREMENT = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._ -]+\])?\s*([<>=!~]=?=?[^;@#\\]*)?(;[^@#\\]*)?(\\)?"
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[\w,. ]+\])?\s*([<>=!~][\w.,<>=!~*+\s]*)?(;[\w.,<>=!~*\s'\"()]*)?\\?"
 )
-_HASH = re.compile(r"--hash=sha(256|384|512):[0-9a-f]+\s*(\\)?")
+_HASH = re.compile(r"--hash=sha(256|384|512):[0-9a-f]+\s*\\?")
 _RANGE = re.compile(r"[0-9A-Za-z^~<>=|*.\s+-]*")
 _PYTHON_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
@@ -50,7 +50,7 @@ def digest_of(folder: Path) -> str | None:
 
 
 def find_layer(layers: Path, folder: Path) -> Path | None:
-    """The prepared layer, or None for a skill without dependencies. Raises Unprocessable when it is missing."""
+    """The prepared layer; None for a skill that declares nothing. Raises Unprocessable when it is missing."""
     digest = digest_of(folder)
     if digest is None:
         return None
@@ -65,7 +65,7 @@ def find_layer(layers: Path, folder: Path) -> Path | None:
 
 
 def prepare(layers: Path, folder: Path, tools: Tools) -> Path | None:
-    """Make the layer of a skill, unless it is there. Raises Unprocessable (what is declared) and Unavailable."""
+    """Make the layer of a skill, unless it is there. Raises Unprocessable and Unavailable."""
     digest = digest_of(folder)
     if digest is None or (layers / digest).is_dir():
         return None if digest is None else layers / digest
@@ -132,14 +132,15 @@ def check_package(data: bytes) -> dict[str, str]:
 def _install_python(beside: Path, requirements: str, tools: Tools) -> None:
     listed = beside / "requirements.txt"
     listed.write_text(requirements, encoding="utf-8")
-    version = _output([tools.python, "-I", "-c", _PYTHON_VERSION])
+    version = _output(beside, [tools.python, "-I", "-c", _PYTHON_VERSION])
     _output(
+        beside,
         [
             *(sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"),
             *("--only-binary", ":all:", "--python-version", version.strip(), "--no-compile"),
             *("--target", str(beside / "python"), "--requirement", str(listed)),
             *tools.pip_options,
-        ]
+        ],
     )
     listed.unlink()
 
@@ -150,18 +151,24 @@ def _install_node(beside: Path, declared: Mapping[str, bytes], tools: Tools) -> 
     package = {"name": "layer", "private": True, "dependencies": check_package(declared["package.json"])}
     (beside / "package.json").write_text(json.dumps(package))
     _output(
+        beside,
         [
             *(tools.npm, "install", "--prefix", str(beside), "--ignore-scripts", "--omit=dev", "--no-audit"),
             *("--no-fund", "--no-package-lock", "--loglevel=error", *tools.npm_options),
-        ]
+        ],
     )
 
 
-def _output(words: Sequence[str]) -> str:
-    """What a program printed. Raises Unavailable with what it said last."""
+def _output(folder: Path, words: Sequence[str]) -> str:
+    """What a program printed that ran in `folder`. Raises Unavailable with what it said last."""
     try:
         run = subprocess.run(
-            words, capture_output=True, timeout=PREPARE_SECONDS, check=False, stdin=subprocess.DEVNULL
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PREPARE_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable("prepare_failed", f"{words[0]}: {error}") from error

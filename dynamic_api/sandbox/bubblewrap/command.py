@@ -21,7 +21,6 @@ NODE_DATA_BYTES = 1024 * MIB
 ADDRESS_SPACE_BYTES = 4096 * MIB
 _UID = "1000"
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_SMALL_ETC = ("alternatives", "ld.so.cache", "ssl/openssl.cnf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,24 @@ def make_etc(folder: Path) -> None:
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     }
     for name, text in texts.items():
-        (folder / name).write_text(text)
+        _write(folder / name, text.encode())
     cache = Path("/etc/ld.so.cache")
     if cache.is_file():
-        (folder / "ld.so.cache").write_bytes(cache.read_bytes())
+        _write(folder / "ld.so.cache", cache.read_bytes())
     alternatives = folder / "alternatives"
     alternatives.mkdir(exist_ok=True)
     for path in sorted(Path("/etc/alternatives").glob("*")):
         if path.is_symlink() and not (alternatives / path.name).is_symlink():
             (alternatives / path.name).symlink_to(path.readlink())
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Only what changed, and at once: another process may have this folder bound into a run."""
+    if not path.is_file() or path.read_bytes() != data:
+        beside = path.with_suffix(".new")
+        beside.write_bytes(data)
+        beside.chmod(0o644)
+        beside.rename(path)
 
 
 def environment(job: Job, script: Script) -> dict[str, str]:

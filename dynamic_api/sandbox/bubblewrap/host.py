@@ -6,12 +6,15 @@ import os
 import pwd
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from dynamic_api.sandbox.scripts import Language
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where programs are looked for: what is bound into the sandbox, never what the API itself runs on."""
 FALLBACK_USER = "nobody"
+STORE_OF_ROOT = Path("/var/lib/skillpress-sandbox")
+STORE_FOLDERS = ("sessions", "etc", "selftest", "skills", "layers")
 _PROGRAMS = {"python": "python3", "sh": "sh", "bash": "bash", "node": "node"}
 
 
@@ -67,3 +70,22 @@ def find_account(user: str = "") -> Account:
     if row.pw_uid == 0 or row.pw_gid == 0:
         raise Unfit(f"started as root, and {name!r} is root as well; name an unprivileged user")
     return Account(row.pw_uid, row.pw_gid)
+
+
+def default_store(data: Path) -> Path:
+    """In the data folder of the API; for root elsewhere, for whom runs belong to cannot enter that."""
+    return STORE_OF_ROOT if os.geteuid() == 0 else data / "sandbox"
+
+
+def make_store(store: Path, account: Account) -> None:
+    """The folders of a sandbox: ours, to be read by the account, closed to all others. Raises Unfit."""
+    for folder in (store, *(store / name for name in STORE_FOLDERS)):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(folder, -1, account.gid)
+        folder.chmod(0o750)
+    for parent in store.resolve().parents:
+        facts = parent.stat()
+        whose = 6 if facts.st_uid == account.uid else 3 if facts.st_gid == account.gid else 0
+        if not facts.st_mode >> whose & 1:
+            raise Unfit(f"the user that runs belong to cannot enter {parent}; choose another store")

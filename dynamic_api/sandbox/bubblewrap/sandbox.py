@@ -14,7 +14,7 @@ from dynamic_api.sandbox.base import MIB, FilePart, FileRow, Health, Job, Level,
 from dynamic_api.sandbox.bubblewrap import command, files, selftest
 from dynamic_api.sandbox.bubblewrap.cgroups import find_hierarchy, sweep
 from dynamic_api.sandbox.bubblewrap.execute import Engine, languages
-from dynamic_api.sandbox.bubblewrap.host import Host, Unfit, find_host
+from dynamic_api.sandbox.bubblewrap.host import Unfit, find_host, make_store
 from dynamic_api.sandbox.bubblewrap.link import Link
 from dynamic_api.sandbox.bubblewrap.runner import sealed
 from dynamic_api.sandbox.bubblewrap.seccomp import compile_filter
@@ -90,23 +90,14 @@ class BubblewrapSandbox:
             raise Unfit("no control groups can be made here, and the level no-cgroup was not allowed")
         if hierarchy is not None:
             sweep(hierarchy)
-        self._make_store(host)
+        make_store(self._options.store, host.account)
+        command.make_etc(self._options.store / "etc")
         rules = compile_filter(network=False)
         await self._link.start(host.account, self._options.store)
         slots = Slots(self._link, hierarchy, self._options.spare)
         slots.fill(1)
         level: Level = "full" if hierarchy else "no-cgroup"
         return Engine(host, level, self._options.store, self._link, slots, rules)
-
-    def _make_store(self, host: Host) -> None:
-        """Folders that the account can read, and nobody else but us."""
-        store = self._options.store
-        for folder in (store, store / "sessions", store / "etc", store / "selftest"):
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(folder, -1, host.account.gid)
-        store.chmod(0o750)
-        command.make_etc(store / "etc")
 
     def _started(self) -> Engine:
         if self._engine is None:
