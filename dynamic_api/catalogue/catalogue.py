@@ -150,7 +150,7 @@ class Catalogue:
         query = (
             "SELECT record FROM skill WHERE slug > ? AND offered != '' AND type != ? ORDER BY slug LIMIT ?"
         )
-        values = (after if after.isascii() else "", BUNDLE, max(0, limit))
+        values = (after if _is_key(after) else "", BUNDLE, max(0, limit))
         with self._readers.reading() as connection:
             rows = connection.execute(query, values).fetchall()
         return tuple(skill for skill in map(self._decoded, rows) if skill.offered)
@@ -198,7 +198,7 @@ class Catalogue:
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
         """The first row; none for what no name, id or digest can be."""
-        if not all(value.isascii() for value in values):
+        if not all(map(_is_key, values)):
             return None
         with self._readers.reading() as connection:
             row: tuple[Any, ...] | None = connection.execute(query, values).fetchone()
@@ -220,4 +220,9 @@ def _collection(row: Sequence[Any]) -> Collection:
 
 
 def _json(values: Iterable[str]) -> str:
-    return msgspec.json.encode([value for value in values if value.isascii()]).decode()
+    return msgspec.json.encode([value for value in values if _is_key(value)]).decode()
+
+
+def _is_key(value: str) -> bool:
+    """Whether `value` can be a name, an id or a digest. SQLite's JSON ends texts at a NUL."""
+    return value.isascii() and value.isprintable()

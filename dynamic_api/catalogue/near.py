@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rapidfuzz import process
@@ -18,15 +18,16 @@ WORDS = 5
 _ONE_SLIP, _TWO_SLIPS = 4, 8
 """Letters from which a word may have one slip of the pen, or two."""
 _SLUG = 64
+ByLength = Mapping[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Of one serial of the local file: the words by their length, and the offered slugs."""
+    """Of one serial of the local file: the words, and the offered slugs."""
 
     serial: int
-    words: Mapping[int, Sequence[str]]
-    slugs: Sequence[str]
+    words: ByLength
+    slugs: ByLength
 
 
 class Near:
@@ -43,23 +44,14 @@ class Near:
         slips = 0 if len(word) < _ONE_SLIP else 1 if len(word) < _TWO_SLIPS else 2
         if not slips:
             return ()
-        lists = self._read(connection)
-        near: list[tuple[int, str]] = []
-        for length in range(len(word) - slips, len(word) + slips + 1):
-            found = process.extract(
-                word, lists.words.get(length, ()), scorer=OSA.distance, score_cutoff=slips, limit=None
-            )
-            near += [(int(distance), term) for term, distance, _ in found]
-        return tuple(term for _, term in sorted(near)[:WORDS])
+        near = _within(self._read(connection).words, word, slips, OSA.distance)
+        return tuple(term for _, term in near[:WORDS])
 
     def slugs(self, connection: sqlite3.Connection, slug: str, limit: int) -> tuple[str, ...]:
-        """The slugs that need the fewest changes to become `slug`, at most half of its letters."""
+        """The slugs that need the fewest changes to become `slug`: at most a third of its letters, or six."""
         asked = slug[:_SLUG].lower()
-        most = max(1, len(asked) // 2)
-        found = process.extract(
-            asked, self._read(connection).slugs, scorer=Levenshtein.distance, score_cutoff=most, limit=None
-        )
-        near = sorted((int(distance), name) for name, distance, _ in found)
+        most = min(6, max(1, len(asked) // 3))
+        near = _within(self._read(connection).slugs, asked, most, Levenshtein.distance)
         return tuple(name for _, name in near[: max(0, limit)])
 
     def _read(self, connection: sqlite3.Connection) -> _Lists:
@@ -69,10 +61,26 @@ class Near:
         return lists
 
 
+def _within(texts: ByLength, asked: str, most: int, distance: Callable[..., int]) -> list[tuple[int, str]]:
+    """The texts at most `most` away, each with its distance, nearest first and then by alphabet.
+
+    Length by length: what is longer or shorter by more cannot be near, and no call holds Python up for long.
+    """
+    near: list[tuple[int, str]] = []
+    for length in range(len(asked) - most, len(asked) + most + 1):
+        found = process.extract(asked, texts.get(length, ()), scorer=distance, score_cutoff=most, limit=None)
+        near += [(int(away), text) for text, away, _ in found]
+    return sorted(near)
+
+
 def _lists(connection: sqlite3.Connection, serial: int) -> _Lists:
-    words: defaultdict[int, list[str]] = defaultdict(list)
-    for (term,) in connection.execute("SELECT term FROM term WHERE length(term) >= ?", (_ONE_SLIP - 1,)):
-        words[len(term)].append(term)
-    query = "SELECT slug FROM skill WHERE offered != '' AND type != ? ORDER BY slug"
-    slugs = [slug for (slug,) in connection.execute(query, (BUNDLE,))]
-    return _Lists(serial, dict(words), slugs)
+    words = connection.execute("SELECT term FROM term WHERE length(term) >= ?", (_ONE_SLIP - 1,))
+    slugs = connection.execute("SELECT slug FROM skill WHERE offered != '' AND type != ?", (BUNDLE,))
+    return _Lists(serial, _by_length(words), _by_length(slugs))
+
+
+def _by_length(rows: Iterable[tuple[str]]) -> ByLength:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for (text,) in rows:
+        found[len(text)].append(text)
+    return dict(found)

@@ -75,6 +75,10 @@ class Readers:
         if is_damage(error):
             with suppress(OSError):
                 (self.folder / DAMAGED).touch()
-        mend = "the loader makes it within seconds; if not, look at /readyz"
-        message = "the catalogue is not ready yet"
-        return Unavailable("catalogue_unavailable", message, mend=mend, headers={"Retry-After": "5"})
+        return not_ready("the catalogue was not read yet")
+
+
+def not_ready(message: str) -> Unavailable:
+    """The answer while the loader has not done its work."""
+    mend = "the loader does it within seconds; if not, look at /readyz"
+    return Unavailable("catalogue_unavailable", message, mend=mend, headers={"Retry-After": "5"})

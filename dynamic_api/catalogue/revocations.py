@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from dynamic_api.catalogue.readers import not_ready
 from dynamic_api.catalogue.status import replace_file
 from registry_builder.core.errors import Foreign, Missing
 from registry_builder.core.revoked import REVOKED_KEY, Revoked, decode_revoked, encode_revoked
@@ -14,25 +15,28 @@ from registry_builder.store.base import Reader
 FILE = "revoked.json"
 
 
-def known_revocations(folder: Path) -> Revoked:
-    """Those that were read before; none when there is no sound copy."""
+def known_revocations(folder: Path) -> Revoked | None:
+    """Those that were read before; None when there is no sound copy."""
     try:
         return decode_revoked((folder / FILE).read_bytes())
     except (OSError, Foreign):
-        return Revoked()
+        return None
 
 
 def follow_revocations(reader: Reader, folder: Path) -> int:
-    """Take over what revoked.json has more than we know; gives how many there are. Raises Trouble."""
+    """Take over what revoked.json has more than we know; gives how many there are. Raises Trouble.
+
+    A bucket that has no such file revoked nothing; that, too, is written down.
+    """
     known = known_revocations(folder)
     try:
         told = decode_revoked(reader.get(REVOKED_KEY))
     except Missing:
         told = Revoked()
-    merged = known
+    merged = known or Revoked()
     for item in told.revoked:
         merged = merged.plus(item)
-    if merged != known or not (folder / FILE).exists():
+    if merged != known:
         replace_file(folder / FILE, encode_revoked(merged))
     return len(merged.revoked)
 
@@ -44,17 +48,26 @@ class Revocations:
         self._folder = folder
         self._path = os.fspath(folder / FILE)
         self._stamp: tuple[int, int, int] | None = None
-        self._reasons: Mapping[str, str] = {}
+        self._reasons: Mapping[str, str] | None = None
 
     @property
     def reasons(self) -> Mapping[str, str]:
-        """What is revoked now. A copy that is gone or damaged leaves what was known."""
+        """What is revoked now. A copy that is gone or damaged leaves what was known.
+
+        Raises Unavailable while nothing is known: bytes that might be revoked are not given out.
+        """
         try:
             found = os.stat(self._path)  # noqa: PTH116 - a Path costs more than the look
         except OSError:
-            return self._reasons
+            return self._known()
         stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
         if stamp != self._stamp:
-            self._reasons = {**self._reasons, **known_revocations(self._folder).reasons}
             self._stamp = stamp
+            if read := known_revocations(self._folder):
+                self._reasons = {**(self._reasons or {}), **read.reasons}
+        return self._known()
+
+    def _known(self) -> Mapping[str, str]:
+        if self._reasons is None:
+            raise not_ready("the revocations were not read yet")
         return self._reasons

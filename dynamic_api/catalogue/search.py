@@ -8,7 +8,8 @@ Hits come in groups, and a later group only follows when the earlier ones do not
 4. still nothing: any of the words.
 
 Within a group bm25 decides, then the slug. A word that more than half of all skills have says nothing: it is
-ignored beside others; of several the least common one counts, and its hits come by slug.
+ignored beside others, and of several such the least common one counts. Of a single word that MANY skills
+have, those that only mention it come by slug: bm25 would have to weigh all of them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ LIMIT = 50
 """The most hits of one answer."""
 DEEPEST = 500
 """Hits beyond this rank are not looked for."""
+MANY = 5_000
 CHARACTERS, WORDS = 400, 8
 """How much of a query counts."""
 
@@ -36,9 +38,10 @@ SELECT skill.number, skill.slug, hit.rank FROM
     (SELECT rowid AS number, rank FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?) AS hit
     JOIN skill USING (number) ORDER BY hit.rank, skill.slug
 """
-_ALL_HITS = """
-SELECT skill.number, skill.slug, {table}.rank FROM {table} JOIN skill ON skill.number = {table}.rowid
-WHERE {table} MATCH ? ORDER BY {table}.rank, skill.slug LIMIT ?
+# `rank = x` would be taken for the name of a function.
+_EQUALS = """
+SELECT skill.number FROM {table} JOIN skill ON skill.number = {table}.rowid
+WHERE {table} MATCH ? AND {table}.rank BETWEEN ? AND ? ORDER BY skill.slug LIMIT ?
 """
 _BY_SLUG = """
 SELECT number FROM skill
@@ -75,12 +78,11 @@ class _Search:
 
     def hits(self, asked: Sequence[str]) -> Iterator[int]:
         """Numbers, best first, each once, as far as somebody takes them."""
-        words, common = self._telling(asked)
-        if common and self.table == "short":
-            query = _BY_SLUG.format(table=self.table)
-            yield from (number for (number,) in self.connection.execute(query, (_exact(words[0]), self.most)))
-            return
+        words, many = self._telling(asked)
         seen: set[int] = set()
+        if many and self.table == "short":
+            yield from self._of_many(words[0], seen)
+            return
         for expression in self._as_typed(words):
             yield from self._fresh(expression, seen)
         if seen:
@@ -92,11 +94,20 @@ class _Search:
             yield from self._fresh(" OR ".join(meant), seen)
 
     def _telling(self, asked: Sequence[str]) -> tuple[Sequence[str], bool]:
-        """The words that tell something; if all are common, the least common one, and True."""
+        """The words that count, and whether it is one that many skills have."""
         counts = dict(self.connection.execute(_COUNTS, (msgspec.json.encode(asked).decode(),)))
         half = state_of(self.connection).words / 2
         rare = [word for word in asked if counts.get(word, 0) <= half]
-        return (rare, False) if rare else ([min(asked, key=lambda word: (counts[word], word))], True)
+        words = rare or [min(asked, key=lambda word: (counts[word], word))]
+        return words, len(words) == 1 and counts.get(words[0], 0) > min(half, MANY)
+
+    def _of_many(self, word: str, seen: set[int]) -> Iterator[int]:
+        strong, anywhere = self._in_steps(_exact(word))
+        yield from self._fresh(strong, seen)
+        rows = self.connection.execute(
+            _BY_SLUG.format(table=self.table), (anywhere, self.most + len(seen))
+        ).fetchall()
+        yield from (number for (number,) in rows if number not in seen)
 
     def _as_typed(self, words: Sequence[str]) -> Iterator[str]:
         yield from self._in_steps(" AND ".join(map(_exact, words)))
@@ -120,17 +131,18 @@ class _Search:
     def _fresh(self, expression: str, seen: set[int]) -> Iterator[int]:
         """The hits of one group that are not `seen`, which grows with them."""
         wanted = self.most + len(seen)
-        query = _HITS.format(table=self.table)
-        rows = self.connection.execute(query, (expression, wanted + 1)).fetchall()
+        rows = self.connection.execute(_HITS.format(table=self.table), (expression, wanted + 1)).fetchall()
+        numbers = [number for number, _, _ in rows[:wanted]]
         if len(rows) > wanted and rows[wanted][2] == rows[wanted - 1][2]:
-            # Equals on both sides of the cut: only all of them tell which come first by slug.
-            rows = self.connection.execute(
-                _ALL_HITS.format(table=self.table), (expression, wanted)
-            ).fetchall()
-        for number, _, _ in rows[:wanted]:
-            if number not in seen:
-                seen.add(number)
-                yield number
+            # Equals on both sides of the cut: which of them come first by slug, only all of them tell.
+            rank = rows[wanted][2]
+            numbers = [number for number, _, other in rows if other < rank]
+            values = (expression, rank, rank, wanted - len(numbers))
+            equals = self.connection.execute(_EQUALS.format(table=self.table), values).fetchall()
+            numbers += [number for (number,) in equals]
+        fresh = [number for number in numbers if number not in seen]
+        seen.update(fresh)
+        yield from fresh
 
 
 def _exact(word: str) -> str:

@@ -46,8 +46,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether there is a view to answer from."""
-        return self.checked > 0
+        """Whether there is a view to answer from, and it is known what is revoked."""
+        return self.checked > 0 and self.revoked > 0
 
 
 def read_status(folder: Path) -> Status:

@@ -13,7 +13,10 @@ from registry_builder.core.ledger import QUARANTINED, REMOVED, SERVED, encode
 
 
 def without_revoked(skill: Skill, reasons: Mapping[str, str]) -> Skill:
-    """`skill` with its revoked versions quarantined, and the newest of the others offered."""
+    """`skill` with its revoked versions quarantined, and the newest of the others offered.
+
+    Where the source of that one lies, the next release will tell.
+    """
     if not any(item.sha256 in reasons for item in skill.versions):
         return skill
     versions = tuple(_quarantined(item, reasons) for item in skill.versions)
@@ -21,13 +24,14 @@ def without_revoked(skill: Skill, reasons: Mapping[str, str]) -> Skill:
     download = rest[-1] if rest else None
     state = REMOVED if skill.state == REMOVED else (download or versions[-1]).state
     version = (download or versions[-1]).ordinal
-    shown = {**msgspec.json.decode(skill.json), "version": version, "state": state}
+    shown = {**msgspec.json.decode(skill.json), "version": version, "state": state, "github_url": None}
     return replace(
         skill,
         versions=versions,
         download=download,
         state=state,
         version=version,
+        github_url=None,
         json=msgspec.json.encode(shown, order="sorted"),
     )
 
