@@ -21,8 +21,7 @@ def broken(world: World, of: str, body: bytes | None) -> Mapped:
 @pytest.mark.parametrize("body", [None, b"", b"{", b'{"schema": 1}', b"\xff\xfe"], ids=str)
 def test_a_fault_of_the_bucket_keeps_the_last_good_view(world: World, of: str, body: bytes | None) -> None:
     before = dump(world.folder)
-    world.repo.skill("alpha", "Do it otherwise.")
-    world.build()
+    world.go_on()
     status = world.load(broken(world, of, body))
     kind = "release" if of == "release.json" else "node"
     code = f"no-{kind}" if body is None else {"release": "bad-pointer", "node": "bad-node"}[kind]
@@ -56,8 +55,7 @@ def test_a_fault_of_the_revocations_keeps_those_that_are_known(world: World, bod
 def test_a_lower_generation_is_refused(world: World) -> None:
     old = world.bucket.with_name("old")
     shutil.copytree(world.bucket, old)
-    world.repo.skill("alpha", "Do it otherwise.")
-    world.build()
+    world.go_on()
     world.load()
     before = dump(world.folder)
     status = world.load(FilesystemStore(old))
@@ -116,8 +114,7 @@ def test_answers_ahead_of_the_release_are_made_here_until_it_is_complete(bare: W
 def test_a_stale_answer_is_read_again_and_again(world: World) -> None:
     """A CDN may hold an older answer for a minute."""
     old = (world.bucket / "api/v1/skills/alpha").read_bytes()
-    world.repo.skill("alpha", "Do it otherwise.")
-    world.build()
+    world.go_on()
     stale = Mapped(FilesystemStore(world.bucket), {"api/v1/skills/alpha": old})
     for _ in range(2):
         status = world.load(stale)

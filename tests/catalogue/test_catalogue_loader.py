@@ -20,8 +20,7 @@ def test_nothing_new_costs_a_look_at_the_pointers(world: World) -> None:
 
 
 def test_a_change_costs_what_changed(world: World) -> None:
-    world.repo.skill("alpha", "Do it with a xylophone.")
-    world.build()
+    world.go_on()
     reader = Counting(FilesystemStore(world.bucket))
     assert world.load(reader).fault is None
     skill = world.catalogue.skill("alpha")

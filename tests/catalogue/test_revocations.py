@@ -14,8 +14,7 @@ from registry_builder.store.filesystem import FilesystemStore
 
 
 def test_a_revocation_counts_before_the_release_knows_of_it(world: World) -> None:
-    world.repo.skill("alpha", "Do it otherwise.")
-    world.build()
+    world.go_on()
     world.load()
     first, second = world.catalogue.versions("alpha")
     revoke(world, second.sha256)
