@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import pytest
+from starlette.responses import JSONResponse
 from sx_canned import METADATA, Canned, bundle, connection
 
 LOCK = "GET /api/skills/sx.lock"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import graphql as graphql_core
@@ -43,6 +44,19 @@ def test_document_is_graphql_and_selects_a_typename_of_each_asset(name: str) -> 
     assert tree
     assets = tree.get("vault", {}).get("assets", {}).get("nodes", {"__typename": {}})
     assert "__typename" in assets
+
+
+SCHEMA = Path(__file__).resolve().parents[2] / "dynamic_api" / "sx" / "schema.graphql"
+
+
+def test_our_schema_has_all_that_sx_selects_and_sends() -> None:
+    schema = graphql_core.build_schema(SCHEMA.read_text(encoding="utf-8"))
+    documents = [graphql_core.parse(operation.text) for operation in OPERATIONS.values()]
+    assert [error for document in documents for error in graphql_core.validate(schema, document)] == []
+    for name, fields in INPUTS.items():
+        form = schema.type_map[OPERATIONS[name].variables["input"].rstrip("!")]
+        assert isinstance(form, graphql_core.GraphQLInputObjectType)
+        assert set(fields) <= set(form.fields), name
 
 
 def test_every_input_has_its_fields_written_down() -> None:

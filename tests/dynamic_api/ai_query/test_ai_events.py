@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
+from sx_client import SxClient, SxFailure
 
 from dynamic_api.ai_query import MEDIA_TYPE, AiQuery, events, stream
 from dynamic_api.ai_query.frames import Frame, done
@@ -32,7 +34,8 @@ def api(given: AiQuery) -> Starlette:
         frames = stream(body.get("query"), body.get("provider"), body.get("context"), given)
         return StreamingResponse(events(frames, given.heartbeat_seconds), media_type=MEDIA_TYPE)
 
-    return Starlette(routes=[Route("/q", answer, methods=["POST"])])
+    paths = ("/q", "/api/skills/ai-query/stream")
+    return Starlette(routes=[Route(path, answer, methods=["POST"]) for path in paths])
 
 
 def body(query: str) -> dict[str, object]:
@@ -51,6 +54,16 @@ def test_stream_over_http_is_what_sx_reads(outside: Services) -> None:
     frames = as_sx_reads(answer.text)
     assert [frame["type"] for frame in frames] == ["ToolCallEvent", "ToolResultEvent", "done"]
     assert answer.text.count("\n") == 2 * len(frames)
+
+
+def test_client_that_reads_as_sx_does_gets_the_answer(outside: Services, tmp_path: Path) -> None:
+    with running(api(settings(outside))) as url:
+        sx = SxClient(url, "token", tmp_path)
+        assert sx.query("Is PR 12 approved?", "github", CONTEXT).startswith(
+            "Pull request 12 of acme/shop: 1\n- #12"
+        )
+        with pytest.raises(SxFailure, match="unknown provider 'JIRA'; configured: GITHUB, CIRCLECI, LINEAR"):
+            sx.query("x", "jira", CONTEXT)
 
 
 @pytest.mark.parametrize("phase", ["provider", "model"])
