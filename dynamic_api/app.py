@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -16,7 +17,7 @@ from dynamic_api import clock
 from dynamic_api.background import Task, running
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
-from dynamic_api.data_folder import CATALOGUE, DataFolder
+from dynamic_api.data_folder import CATALOGUE, PRIVATE, DataFolder
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.deliverer import Deliverer
@@ -24,6 +25,8 @@ from dynamic_api.edge import Edge
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
+from dynamic_api.private_store import Signer, open_private_store
+from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
@@ -73,24 +76,7 @@ def build(
     if address is None:
         mend = "set it to the bucket that is published to: a folder, s3://… or https://…"
         raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
-    catalogue = Catalogue(folder.path / CATALOGUE)
-    database, known = connect(settings, folder), Published(catalogue)
-    secret = folder.secret(settings.data.secret)
-    context = Context(
-        settings=settings,
-        database=database,
-        registry=open_reader(address),
-        catalogue=catalogue,
-        published=known,
-        remembered=Remembered(database, known),
-        limiter=Limiter(settings.limits.storage),
-        metrics=Metrics(),
-        clock=now,
-        public_url=(settings.server.public_url or public_url).rstrip("/"),
-        secret=secret,
-        keys=keyring(settings.credentials.keys, secret),
-        webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
-    )
+    context = _context(settings, folder, address, (settings.server.public_url or public_url).rstrip("/"), now)
     context.probes["catalogue"] = lambda: freshness(context.catalogue, time.time())
     endpoints = (*ENDPOINTS, *described(ENDPOINTS))
     inner: ASGIApp
@@ -103,6 +89,40 @@ def build(
         )
     edge = Edge(inner, context.metrics, settings.server.cors_origins, settings.server.access_log)
     return App(context, edge, Lifespan(lifespan=_lifespan(context)))
+
+
+def _context(
+    settings: Settings, folder: DataFolder, address: str, public_url: str, now: Callable[[], int]
+) -> Context:
+    catalogue = Catalogue(folder.path / CATALOGUE)
+    database, known, registry = connect(settings, folder), Published(catalogue), open_reader(address)
+    secret = folder.secret(settings.data.secret)
+    signer = Signer(public_url, (hashlib.sha256(f"links {secret}".encode()).digest(),))
+    private = settings.data.private_store or str(folder.path / PRIVATE)
+    return Context(
+        settings=settings,
+        database=database,
+        registry=registry,
+        catalogue=catalogue,
+        published=known,
+        remembered=Remembered(database, known),
+        limiter=Limiter(settings.limits.storage),
+        metrics=Metrics(),
+        clock=now,
+        public_url=public_url,
+        secret=secret,
+        signer=signer,
+        private_store=open_private_store(private, signer, published=[address] if _is_place(address) else []),
+        public_bytes=PublicBytes(registry),
+        advisories=None,
+        keys=keyring(settings.credentials.keys, secret),
+        webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
+    )
+
+
+def _is_place(address: str) -> bool:
+    """Whether the registry is a store that could meet the private one, not a web address."""
+    return not address.startswith(("https://", "http://"))
 
 
 def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManager[None]]:

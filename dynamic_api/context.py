@@ -16,6 +16,10 @@ from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.remembered import Remembered
 from dynamic_api.sealing import Keyring
+from dynamic_api.private_store import PrivateStore, Signer
+from dynamic_api.public_bytes import PublicBytes
+from dynamic_api.remembered import Remembered
+from dynamic_api.scan import Advisories
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
@@ -40,6 +44,10 @@ class Context:
     keys: Keyring
     """They seal what must be read again: credentials, and secrets of webhooks."""
     webhook_client: Outbound
+    private_store: PrivateStore
+    signer: Signer
+    public_bytes: PublicBytes
+    advisories: Advisories | None
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: dict[str, Caller] = field(default_factory=dict)

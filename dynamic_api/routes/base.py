@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dynamic_api.context import Context
-from dynamic_api.routes import answers, decode, identify
+from dynamic_api.routes import answers, decode, forms, identify
 from dynamic_api.routes.endpoint import Answer, Async, Call, Endpoint, Mode, Sync
 from dynamic_api.services import idempotency
 from dynamic_api.services.idempotency import Once, Stored
@@ -32,7 +32,7 @@ async def respond(context: Context, endpoint: Endpoint, request: Request) -> Res
     if endpoint.query is not None:
         call.query = decode.query_values(request, endpoint.query)
     if endpoint.body is not None:
-        call.raw = await decode.raw_body(request, context.settings.server.body_bytes)
+        call.raw = await forms.raw_body(request, context.settings.server.body_bytes)
         call.body = decode.json_body(request, call.raw, endpoint.body)
     response = await _run(endpoint, call)
     for name, value in left.items():

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from dynamic_api.errors import Invalid, TooLarge, WrongType
+from dynamic_api.errors import Invalid, WrongType
 
 T = TypeVar("T", bound=Struct)
 INVALID = "validation_error"
@@ -20,28 +20,6 @@ _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 # A backslash before it, and it is text about a NUL, not one.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-
-
-async def raw_body(request: Request, most: int) -> bytes:
-    """The body, `most` bytes at the most. Raises TooLarge before more is read."""
-    announced = request.headers.get("content-length")
-    if announced is not None and announced.isdigit() and int(announced) > most:
-        raise _too_large(most)
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most:
-                raise _too_large(most)
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise Invalid("truncated_body", "the body ended early", place="body", mend="send it whole") from error
-    return b"".join(parts)
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge("payload_too_large", f"more than {most} bytes", place="body", mend="send less")
 
 
 def json_body(request: Request, raw: bytes, form: type[T]) -> T:

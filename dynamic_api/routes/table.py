@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from dynamic_api.routes import account, credentials, drive, drive_updates, operations, webhooks
+from dynamic_api.routes import (
+    account,
+    credentials,
+    downloads,
+    drive,
+    drive_updates,
+    operations,
+    uploads,
+    webhooks,
+)
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *downloads.ENDPOINTS,
     *drive_updates.ENDPOINTS,
     *drive.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *account.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *credentials.ENDPOINTS,

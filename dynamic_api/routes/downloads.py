@@ -1,0 +1,156 @@
+"""Downloads: bundles on request, and bytes by digest (contracts/skillzdrive.md rows 25 and 26)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from dynamic_api.context import Context
+from dynamic_api.private_store import bundle, disposition, keep
+from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
+from dynamic_api.services import downloads
+from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
+from registry_builder.core.key import download_key
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+REDIRECT_SECONDS = 300
+ZIP = "application/zip"
+_NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+
+
+class Asked(Body, frozen=True, rename="camel"):
+    """Body: `collectionName` goes with the scope "collection", `skillSlug` with "skill"."""
+
+    scope: Scope
+    collection_name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    skill_slug: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+
+
+class Signed(Query, frozen=True):
+    """What a signed link carries."""
+
+    expires: str
+    filename: str
+    signature: str
+
+
+async def make(call: Call) -> Answer:
+    context, caller = call.context, call.caller
+    wanted = Wanted(call.body.scope, call.body.collection_name, call.body.skill_slug)
+    choice = await context.database.read(lambda db: downloads.choose(db, context.published, caller, wanted))
+    good_for = timedelta(hours=context.settings.downloads.hours)
+    sha256, size = await asyncio.to_thread(_kept, context, choice)
+    now = datetime.fromtimestamp(call.now / 1000, UTC)
+    made = (sha256, size, context.private_store.url(sha256, choice.filename, now))
+    expires_at = call.now + int(good_for.total_seconds() * 1000)
+    done: Download = await context.database.write(
+        lambda db: downloads.record(
+            db, caller, choice, wanted, made, expires_at, now=call.now, trace=call.trace
+        )
+    )
+    return Answer(done)
+
+
+def _kept(context: Context, choice: Choice) -> tuple[str, int]:
+    """Make the bundle and keep it; its digest and size. For a thread."""
+
+    def read(slug: str, sha256: str, published: bool) -> bytes:
+        if published:
+            return context.public_bytes.read(slug, sha256)
+        return context.private_store.get(sha256)
+
+    made = bundle(downloads.parts(choice, read))
+    return keep(context.private_store, made), made.size
+
+
+async def fetch_private(call: Call) -> Response:
+    """Bytes behind a link that we signed. Never for a cache that others share."""
+    context, sha256, link = call.context, call.path["sha256"], call.query
+    now = datetime.fromtimestamp(call.now / 1000, UTC)
+    context.signer.check(sha256, link.expires, link.filename, link.signature, now)
+    chunks = await asyncio.to_thread(context.private_store.stream, sha256)
+    headers = {"Cache-Control": "private, no-store", "Content-Disposition": disposition(link.filename)}
+    return StreamingResponse(chunks, 200, {**headers, **_NOSNIFF}, ZIP)
+
+
+async def fetch_public(call: Call) -> Response:
+    """The exact bytes of a digest, or where they are: a redirect that dies before anything it could carry."""
+    context, slug, sha256 = call.context, call.path["slug"], call.path["sha256"]
+    reason = context.catalogue.withdrawn(sha256)
+    downloads.require_served(context.catalogue.holder(sha256, slug), reason, slug)
+    etag = f'"{sha256}"'
+    headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
+    if call.request.headers.get("if-none-match") in {etag, "*"}:
+        return Response(status_code=304, headers=headers)
+    elsewhere = _elsewhere(context)
+    if elsewhere is not None:
+        target = f"{elsewhere}/{download_key(slug, sha256)}"
+        return RedirectResponse(target, 302, {"Cache-Control": f"public, max-age={REDIRECT_SECONDS}"})
+    body = await context.public_bytes.body(slug, sha256)
+    return Response(body, 200, headers, ZIP)
+
+
+def _elsewhere(context: Context) -> str | None:
+    """The bucket's public address, when it is on another host than ours (9.4)."""
+    url = context.settings.server.assets_url
+    if url is None or urlsplit(url).netloc == urlsplit(context.public_url).netloc:
+        return None
+    return url.rstrip("/")
+
+
+FETCH_PUBLIC = Endpoint(
+    method="GET",
+    path="/api/v1/downloads/public/{slug}/{sha256}.zip",
+    name="download_public",
+    handler=fetch_public,
+    mode=Mode.ASYNC,
+    auth=Auth.ANONYMOUS,
+    limit="none",
+    tag="Downloads",
+    summary="The exact zip of a digest, immutable; a redirect where the bucket has its own host",
+    wrap=False,
+    media_type=ZIP,
+    errors={302: (), 304: (), 404: ("artifact_not_found",), 410: ("withdrawn",), 502: ("damaged_artifact",)},
+)
+
+ENDPOINTS = (
+    FETCH_PUBLIC,
+    Endpoint(
+        method="GET",
+        path="/api/v1/downloads/private/{sha256}",
+        name="download_private",
+        handler=fetch_private,
+        mode=Mode.ASYNC,
+        auth=Auth.NONE,
+        tag="Downloads",
+        summary="Bytes behind a link that the API has signed",
+        query=Signed,
+        wrap=False,
+        media_type=ZIP,
+        errors={403: ("bad_signature", "link_expired"), 404: ("not_found",)},
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/v1/downloads",
+        name="download_make",
+        handler=make,
+        mode=Mode.ASYNC,
+        auth=Auth.KEY,
+        tag="Downloads",
+        summary="Bundle the drive, a collection or one skill; the link is good for 24 hours, and free",
+        body=Asked,
+        answer=Download,
+        status=201,
+        errors={
+            403: ("premium_source_restricted",),
+            404: ("collection_not_found", "skill_not_found", "nothing_to_download"),
+            410: ("withdrawn",),
+            413: ("bundle_too_large",),
+        },
+    ),
+)
