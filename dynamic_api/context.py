@@ -14,12 +14,11 @@ from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
-from dynamic_api.remembered import Remembered
-from dynamic_api.sealing import Keyring
 from dynamic_api.private_store import PrivateStore, Signer
 from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.remembered import Remembered
 from dynamic_api.scan import Advisories
+from dynamic_api.sealing import Keyring
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
