@@ -22,6 +22,8 @@ from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.deliverer import Deliverer
 from dynamic_api.edge import Edge
+from dynamic_api.housekeeping import Housekeeper
+from dynamic_api.inbox import Inbox
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
@@ -117,6 +119,7 @@ def _context(
         advisories=None,
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
+        inbox=Inbox(database, catalogue, settings.telemetry),
     )
 
 
@@ -139,9 +142,10 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
 
 
 def _tasks(context: Context) -> tuple[Task, ...]:
-    rules = context.settings.webhooks
-    deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, context.clock)
-    return (deliverer.run,)
+    rules, clock = context.settings.webhooks, context.clock
+    deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
+    housekeeper = Housekeeper(context.database, context.settings, clock)
+    return deliverer.run, context.inbox.run, housekeeper.run
 
 
 @dataclass(frozen=True, slots=True)

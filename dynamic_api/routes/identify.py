@@ -118,7 +118,8 @@ async def _take_anonymous(
     limits = context.settings.limits
     shown = request.headers.get(INSTALL_ID_HEADER, "")
     install_id = shown.lower() if _INSTALL_ID.fullmatch(shown) else ""
-    await context.limiter.take("address", address, limits.address_per_minute)
     if endpoint.limit == "telemetry":
-        return await context.limiter.take("telemetry", address, limits.telemetry_per_minute)
+        await context.limiter.take("telemetry-address", address, limits.telemetry_address_per_minute)
+        return await context.limiter.take("telemetry", f"{address} {install_id}", limits.telemetry_per_minute)
+    await context.limiter.take("address", address, limits.address_per_minute)
     return await context.limiter.take("anonymous", f"{address} {install_id}", limits.anonymous_per_minute)

@@ -9,6 +9,7 @@ from dynamic_api.routes import (
     drive,
     drive_updates,
     operations,
+    telemetry,
     uploads,
     webhooks,
 )
@@ -22,5 +23,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *account.ENDPOINTS,
     *webhooks.ENDPOINTS,
     *credentials.ENDPOINTS,
+    *telemetry.ENDPOINTS,
     *operations.ENDPOINTS,
 )

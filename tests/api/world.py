@@ -146,9 +146,9 @@ def world(
 ) -> Iterator[World]:
     """A world whose settings are `settings` over what suits tests."""
     table: dict[str, Any] = {**settings}
-    table["limits"] = {"anonymous_per_minute": 0, "address_per_minute": 0, "key_per_minute": 0} | table.get(
-        "limits", {}
-    )
+    names = ("anonymous", "address", "key", "telemetry", "telemetry_address")
+    unlimited = {f"{name}_per_minute": 0 for name in names}
+    table["limits"] = unlimited | table.get("limits", {})
     table["data"] = {"database_url": database_url} | table.get("data", {})
     clock = Clock()
     data = open_folder(folder)

@@ -1,0 +1,69 @@
+"""Removes what is kept for a time only, once a day, in small transactions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from dynamic_api.background import pause
+from dynamic_api.clock import DAY
+from dynamic_api.database.engine import Database
+from dynamic_api.errors import Refusal
+from dynamic_api.logs import log
+from dynamic_api.services import deliveries, telemetry
+from dynamic_api.settings import Settings
+
+DAY_SECONDS = DAY / 1000
+FIRST_SECONDS = 60.0
+"""How long after its start a process looks for the first time."""
+BATCH = 1000
+PAUSE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What is kept for `days`; `forget(db, before, most)` removes some of what is older, and counts it."""
+
+    name: str
+    days: Callable[[Settings], int]
+    forget: Callable[[Connection, int, int], int]
+
+
+SWEEPS = (
+    Sweep("telemetry", lambda settings: settings.telemetry.retention_days, telemetry.forget),
+    Sweep("webhook deliveries", lambda settings: settings.webhooks.log_days, deliveries.forget),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeper:
+    """`run` it until `stop` is set."""
+
+    database: Database
+    settings: Settings
+    clock: Callable[[], int]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep once a day. Nothing that fails ends it."""
+        await pause(stop, FIRST_SECONDS)
+        while not stop.is_set():
+            try:
+                await self.sweep(stop)
+            except Refusal as refusal:
+                log.warning("housekeeping: %s", refusal.message)
+            await pause(stop, DAY_SECONDS)
+
+    async def sweep(self, stop: asyncio.Event) -> dict[str, int]:
+        """Name of each sweep → how many rows went. Between two transactions others get their turn."""
+        gone = dict.fromkeys((sweep.name for sweep in SWEEPS), 0)
+        for sweep in SWEEPS:
+            before = self.clock() - sweep.days(self.settings) * DAY
+            count = BATCH
+            while count >= BATCH and not stop.is_set():
+                count = await self.database.write(lambda db: sweep.forget(db, before, BATCH))  # noqa: B023
+                gone[sweep.name] += count
+                await pause(stop, PAUSE_SECONDS)
+        return gone
