@@ -9,6 +9,7 @@ from dynamic_api.routes import (
     drive,
     drive_updates,
     operations,
+    sync,
     telemetry,
     uploads,
     webhooks,
@@ -17,6 +18,7 @@ from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *downloads.ENDPOINTS,
+    *sync.ENDPOINTS,
     *drive_updates.ENDPOINTS,
     *drive.ENDPOINTS,
     *uploads.ENDPOINTS,

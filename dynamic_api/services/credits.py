@@ -65,7 +65,7 @@ def debit(
         raise AssertionError("a debit is not negative")
     movement = _move(db, user_id, -amount)
     if movement is None:
-        raise _unpaid(balance_of(db, user_id), amount)
+        raise unpaid(balance_of(db, user_id), amount)
     if amount:
         _append(db, movement, -amount, kind, now, slug, reference, "")
     return movement
@@ -155,7 +155,8 @@ def balance_of(db: Connection, user_id: str) -> int:
     return int(balance)
 
 
-def _unpaid(balance: int, amount: int) -> Unpaid:
+def unpaid(balance: int, amount: int) -> Unpaid:
+    """The refusal of what costs more than there is."""
     missing = amount - balance
     plural = "credit" if missing == 1 else "credits"
     return Unpaid(
@@ -222,6 +223,14 @@ def verify(db: Connection) -> tuple[int, list[str]]:
         if lowest < 0:
             faults.append(f"{row.email}: was below zero")
     return len(rows), faults
+
+
+def expected_balance(db: Connection, caller: Caller, prices: Credits, now: int) -> int:
+    """What a charge would find: the balance with the month's grant when that is due. Changes nothing."""
+    row = db.execute(select(users.c.balance, users.c.granted_month).where(users.c.id == caller.user_id)).one()
+    tier = prices.tiers.get(caller.tier)
+    due = tier is not None and row.granted_month != month(now)
+    return int(row.balance) + (tier.monthly_grant if tier and due else 0)
 
 
 def fill_up(db: Connection, caller: Caller, prices: Credits, now: int) -> Movement | None:
