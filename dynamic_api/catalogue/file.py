@@ -87,7 +87,7 @@ def open_to_read(folder: Path) -> sqlite3.Connection:
         address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=64
     )
     try:
-        connection.execute("PRAGMA cache_size = -8192")
+        connection.execute("PRAGMA cache_size = -2048")
         _require_format(connection)
     except BaseException:
         connection.close()

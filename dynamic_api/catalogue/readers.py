@@ -12,6 +12,9 @@ from pathlib import Path
 from dynamic_api.catalogue.file import DAMAGED, LINK, is_damage, open_to_read
 from dynamic_api.errors import Unavailable
 
+IDLE = 8
+"""Connections that are kept while nobody uses them; each may hold 2 MB of pages."""
+
 _Key = tuple[int, int]
 
 
@@ -58,7 +61,7 @@ class Readers:
             raise self._unreadable(error) from error
 
     def _give_back(self, key: _Key, connection: sqlite3.Connection) -> None:
-        if key == self._key:
+        if key == self._key and len(self._idle) < IDLE:
             self._idle.append((key, connection))
         else:
             connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 from dynamic_api.catalogue.readers import not_ready
 from dynamic_api.catalogue.status import replace_file
@@ -49,6 +50,7 @@ class Revocations:
         self._path = os.fspath(folder / FILE)
         self._stamp: tuple[int, int, int] | None = None
         self._reasons: Mapping[str, str] | None = None
+        self._reading = Lock()
 
     @property
     def reasons(self) -> Mapping[str, str]:
@@ -62,10 +64,17 @@ class Revocations:
             return self._known()
         stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
         if stamp != self._stamp:
-            self._stamp = stamp
+            self._read_again(stamp)
+        return self._known()
+
+    def _read_again(self, stamp: tuple[int, int, int]) -> None:
+        """One thread at a time; the stamp comes last, for whoever sees it looks no further."""
+        with self._reading:
+            if stamp == self._stamp:
+                return
             if read := known_revocations(self._folder):
                 self._reasons = {**(self._reasons or {}), **read.reasons}
-        return self._known()
+            self._stamp = stamp
 
     def _known(self) -> Mapping[str, str]:
         if self._reasons is None:

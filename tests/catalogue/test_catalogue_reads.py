@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from catalogue.world import World
 
 from dynamic_api.catalogue import Catalogue, Collection, Holder, skill_id
+from dynamic_api.catalogue.readers import IDLE
 from dynamic_api.errors import Unavailable
 
 
@@ -66,6 +70,7 @@ def test_whole_record_of_a_skill(world: World) -> None:
         "execution_tier": "local",
         "required_env": ("TOKEN",),
         "credit_cost_per_use": 7,
+        "manifest": False,
     }
     row = skill.download
     assert (row.ordinal, row.label, row.state, row.reason) == (1, "0.3", "active", None)
@@ -189,3 +194,23 @@ def test_before_the_first_view_nothing_is_said_to_be_missing(bare: World, name: 
 
 def test_id_of_a_name_is_for_ever() -> None:
     assert skill_id("pdf-tools") == "7a060654-d550-5000-952a-2d5bf3fb5d81"
+
+
+def test_threads_share_a_catalogue_and_leave_few_connections(world: World) -> None:
+    together = threading.Barrier(24)
+
+    def ask(number: int) -> tuple[object, ...]:
+        together.wait(30)
+        skill = world.catalogue.skill("alpha")
+        return (skill, world.catalogue.answer("beta"), world.catalogue.search("alhpa"), number % 2)
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(ask, range(24)))
+    assert len(set(answers)) == 2
+    assert open_files(world) <= 2 + 3 * IDLE
+
+
+def open_files(world: World) -> int:
+    """How many descriptors this process has in the view's folder."""
+    links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    return sum(str(link.readlink()).startswith(str(world.folder)) for link in links)
