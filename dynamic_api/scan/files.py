@@ -11,7 +11,15 @@ _CODE = (
     ".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".jsx", ".tsx", ".rb", ".pl", ".php", ".lua", ".ps1",
     ".psm1", ".bat", ".cmd", ".vbs", ".r", ".jl", ".awk", ".applescript", ".scpt",
 )  # fmt: skip
-_TEXT = (".md", ".markdown", ".mdx", ".txt", ".rst", ".mdc", ".html", ".htm")
+_TEXT = (".md", ".markdown", ".mdx", ".txt", ".rst", ".mdc", ".html", ".htm", ".csv", ".tsv", ".xml", ".svg")
+# Hooks, servers, tasks and services are started by what stands in such files.
+_CONFIG = (
+    ".json", ".jsonc", ".json5", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".service", ".plist",
+    ".desktop",
+)  # fmt: skip
+_MAKE = frozenset(
+    ("makefile", "gnumakefile", "justfile", "dockerfile", "containerfile", "procfile", "rakefile")
+)
 _PROGRAMS = (
     b"\x7fELF",
     b"MZ",
@@ -45,7 +53,7 @@ _CODE_FENCES = frozenset(b"js javascript ts typescript mjs ruby rb perl php pyth
 
 
 def kind_of(path: str, data: bytes) -> str:
-    """One of "python", "shell", "code", "text", "program", "archive", "other"."""
+    """One of "python", "shell", "code", "config", "text", "program", "archive", "other"."""
     name = path.lower()
     first = data[:80].partition(b"\n")[0]
     if data.startswith(_PROGRAMS) or name.endswith(_PROGRAM_ENDINGS):
@@ -54,12 +62,19 @@ def kind_of(path: str, data: bytes) -> str:
         return "other" if name.endswith(_DOCUMENTS) else "archive"
     if name.endswith(_PYTHON) or (first.startswith(b"#!") and b"python" in first):
         return "python"
-    if name.endswith(_SHELL) or (first.startswith(b"#!") and b"sh" in first):
+    if (
+        name.endswith((*_SHELL, ".mk"))
+        or name.rpartition("/")[2] in _MAKE
+        or (first.startswith(b"#!") and b"sh" in first)
+    ):
         return "shell"
     if name.endswith(_CODE) or first.startswith(b"#!"):
         return "code"
+    if name.endswith(_CONFIG):
+        return "config"
     # An ending that makes a program or an agent read it counts, whatever bytes it begins with.
-    return "text" if name.endswith(_TEXT) else "other"
+    bare = "." not in name.rpartition("/")[2].lstrip(".") and b"\0" not in data[:8192]
+    return "text" if bare or name.endswith(_TEXT) else "other"
 
 
 class Split(NamedTuple):

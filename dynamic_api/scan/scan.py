@@ -68,6 +68,9 @@ class _Scan:
             self._code(file, b"#")
         elif kind == "code":
             self._code(file, b"//", b"#", b"*", b"--")
+        elif kind == "config":
+            self._code(file, b"//", b"#", b";")
+            self._wording(file, file.data, quotes=False)
         elif kind == "text":
             self._text(file)
         if kind not in ("program", "archive"):
@@ -116,7 +119,7 @@ class _Scan:
     def _text(self, file: File) -> None:
         """What a text says to run counts one step less, and what it quotes counts little."""
         split = split_fences(file.data)
-        text = Text(file.data, prose(split.prose).searched)
+        text = Text(file.data, b"")
         found = [
             *hits(commands(split.shell), COMMANDS, self.budget),
             *hits(commands(split.code), CODE, self.budget),
@@ -125,13 +128,22 @@ class _Scan:
             rule = RULES[hit.pattern.rule]
             message = f"{hit.pattern.message}, if the text is followed"
             self.add(rule.id, file.path, text.line(hit.start), message, lower(rule.severity))
-        for hit in hits(text, WORDING, self.budget):
-            said = shown(file.data[hit.start : hit.end].decode("utf-8", "replace"), 80)
-            severity = "low" if is_quoted(text.line_text(hit.start)) else ""
-            line = text.line(hit.start)
-            self.add(hit.pattern.rule, file.path, line, f"{hit.pattern.message}: {said}", severity)
+        self._wording(file, split.prose, quotes=True)
         for rule_id, offset, message in hidden_comments(file.data, self.budget):
             self.add(rule_id, file.path, text.line(offset), message)
+
+    def _wording(self, file: File, plain: bytes, *, quotes: bool) -> None:
+        """What the file tells an agent. `plain` has spaces where it shows code; `quotes`: it can quote others."""
+        text = prose(file.data)
+        for hit in hits(text, WORDING, self.budget):
+            said = shown(file.data[hit.start : hit.end].decode("utf-8", "replace"), 80)
+            severity = RULES[hit.pattern.rule].severity
+            if quotes and is_quoted(text.line_text(hit.start)):
+                severity = "low"
+            elif plain[hit.start] != file.data[hit.start]:
+                severity = lower(severity)
+            message = f"{hit.pattern.message}: {said}"
+            self.add(hit.pattern.rule, file.path, text.line(hit.start), message, severity)
 
 
 def _is_comment(text: Text, hit: Hit, comments: tuple[bytes, ...]) -> bool:
