@@ -134,11 +134,15 @@ PIECES = [
 ]  # fmt: skip
 
 
+# The slowest of them.
+WORST = [PIECES[0], b"curl a ", b"```\n", b"send the api key ", b"env | ", b"x"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: ascii(piece[:20]))
+@pytest.mark.parametrize("piece", WORST, ids=lambda piece: ascii(piece[:20]))
 def test_ten_megabytes_in_one_line_take_seconds(piece: bytes) -> None:
     much = (piece * (10 * 2**20 // len(piece) + 1))[: 10 * 2**20]
-    for path in ("a.md", "a.sh", "a.js", "a.py", "package.json", "requirements.txt", "pyproject.toml"):
+    for path in ("a.md", "a.sh", "a.py", "a.json"):
         begun = time.process_time()
         scan(folder({path: much}))
         assert time.process_time() - begun < SECONDS, path
