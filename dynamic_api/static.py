@@ -225,7 +225,7 @@ def _moved(path: str, query: bytes) -> Response:
 
 def _answer(opened: _Opened, request: Request) -> Response:
     headers = request.headers
-    if _names(", ".join(headers.getlist("if-none-match")), opened.tag):
+    if names_tag(", ".join(headers.getlist("if-none-match")), opened.tag):
         return Response(status_code=304, headers=_headers(opened))
     span = _span(headers, opened) if request.method == "GET" else None
     if span is None:
@@ -259,7 +259,7 @@ def _kind(opened: _Opened) -> dict[str, str]:
     )
 
 
-def _names(header: str, tag: str) -> bool:
+def names_tag(header: str, tag: str) -> bool:
     """Whether an If-None-Match field names `tag`, by the weak comparison of RFC 9110 13.1.2."""
     listed = [candidate.strip() for candidate in header.split(",")]
     return listed == ["*"] or tag in [candidate.removeprefix("W/") for candidate in listed]

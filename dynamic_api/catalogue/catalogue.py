@@ -82,7 +82,7 @@ class Catalogue:
         if offered in self._revocations.reasons:
             skill = self.skill(slug)
             return answer_about(skill) if skill else None
-        return Answer(body, etag)
+        return Answer(body, etag, bool(offered))
 
     def versions(self, slug: str) -> tuple[Version, ...]:
         """The versions of `slug`, oldest first; none for an unknown one."""

@@ -71,10 +71,11 @@ class Skill(Struct, frozen=True, array_like=True):
 
 
 class Answer(Struct, frozen=True, array_like=True):
-    """A body ready to be sent, and its strong entity tag with the quotes."""
+    """A body ready to be sent, and its strong entity tag with the quotes; whether anything is offered."""
 
     body: bytes
     etag: str
+    offered: bool = True
 
 
 class Holder(Struct, frozen=True, array_like=True):

@@ -39,7 +39,7 @@ def without_revoked(skill: Skill, reasons: Mapping[str, str]) -> Skill:
 def answer_about(skill: Skill) -> Answer:
     """Route 2's answer from a record, as the builder would write it."""
     body = encode({"data": {"download": _download(skill), "skill": msgspec.Raw(skill.json)}})
-    return Answer(body, f'"{digest(body)}"')
+    return Answer(body, f'"{digest(body)}"', skill.offered)
 
 
 def _download(skill: Skill) -> dict[str, object] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from dynamic_api.errors import (
@@ -24,6 +25,7 @@ from dynamic_api.errors import (
     Withdrawn,
     WrongType,
 )
+from dynamic_api.static import names_tag
 
 STATUS: Mapping[type[Refusal], int] = {
     Invalid: 400,
@@ -56,6 +58,14 @@ def encode(value: object, *, wrap: bool = True) -> bytes:
 def answered(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
     """A JSON answer that no cache keeps, unless `headers` say otherwise."""
     return Response(body, status, {"Cache-Control": NO_STORE, **headers}, JSON)
+
+
+def known(request: Request, body: bytes, etag: str, control: str) -> Response:
+    """`body`, or 304 when the caller has it already."""
+    headers = {"Cache-Control": control, "ETag": etag, "Vary": "Authorization"}
+    if names_tag(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, JSON)
 
 
 def refused(refusal: Refusal) -> Response:

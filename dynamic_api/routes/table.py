@@ -9,6 +9,7 @@ from dynamic_api.routes import (
     drive,
     drive_updates,
     operations,
+    skills,
     sync,
     telemetry,
     uploads,
@@ -17,6 +18,7 @@ from dynamic_api.routes import (
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *skills.ENDPOINTS,
     *downloads.ENDPOINTS,
     *sync.ENDPOINTS,
     *drive_updates.ENDPOINTS,

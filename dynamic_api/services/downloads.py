@@ -10,12 +10,12 @@ from sqlalchemy import Connection, insert, select
 
 from dynamic_api.catalogue import Holder, Skill
 from dynamic_api.clock import written
-from dynamic_api.database.tables import api_keys, bundles, collection_skills, skill_versions
+from dynamic_api.database.tables import bundles, skill_versions
 from dynamic_api.errors import Absent, Forbidden, Invalid
 from dynamic_api.ids import new_id
 from dynamic_api.private_store import Part
 from dynamic_api.services import audit, visibility
-from dynamic_api.services.caller import SCOPED, Caller, Trace
+from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.published import Published, download_of, taken_back
 from dynamic_api.services.visibility import Seen
 
@@ -78,7 +78,7 @@ def choose(db: Connection, published: Published, caller: Caller, wanted: Wanted)
     name = "drive"
     if wanted.scope == "collection":
         name = _needed(wanted.collection, "collectionName", wanted.scope)
-        listed = _listed(db, caller, name)
+        listed = visibility.listed_in(db, caller, name, place="body.collectionName")
         seen = seen if listed is None else [item for item in seen if item.skill_id in listed]
     unique = list(visibility.by_slug(seen).values())
     items, left_out = _items(db, published, caller, unique)
@@ -170,26 +170,6 @@ def _file_counts(db: Connection, skill_ids: Sequence[str]) -> dict[tuple[str, in
         )
     )
     return {(row.skill_id, row.ordinal): row.files for row in rows}
-
-
-def _listed(db: Connection, caller: Caller, name: str) -> frozenset[str] | None:
-    """The ids on a collection's list; None for an all-skills one. A scoped key has its own only."""
-    row = db.execute(
-        select(api_keys.c.id, api_keys.c.kind).where(
-            api_keys.c.owner_id == caller.user_id, api_keys.c.live_name == name
-        )
-    ).one_or_none()
-    if row is None or (caller.key_kind == SCOPED and row.id != caller.key_id):
-        raise Absent(
-            "collection_not_found",
-            f"there is no collection {name!r} for this key",
-            place="body.collectionName",
-            mend="names are matched with their exact spelling and case",
-        )
-    if row.kind != SCOPED:
-        return None
-    rows = db.execute(select(collection_skills.c.skill_id).where(collection_skills.c.key_id == row.id))
-    return frozenset(rows.scalars())
 
 
 def parts(choice: Choice, read: _Read) -> list[Part]:

@@ -11,13 +11,24 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 from sqlalchemy import Connection, Select, and_, bindparam, func, literal, select, true, union_all
 
-from dynamic_api.database.tables import drive_items, shares, skill_versions, skills, team_members, team_skills
+from dynamic_api.database.tables import (
+    api_keys,
+    collection_skills,
+    drive_items,
+    shares,
+    skill_versions,
+    skills,
+    team_members,
+    team_skills,
+)
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
-from dynamic_api.services.caller import UPLOAD_ONLY, Caller
+from dynamic_api.errors import Absent
+from dynamic_api.services.caller import SCOPED, UPLOAD_ONLY, Caller
 from dynamic_api.services.published import no_skill
 
 DRIVE, TEAM, SHARED = "drive", "team", "shared"
 ACCEPTED = "accepted"
+MOST_OF_ORGANISATION = 2000
 _OWN, _FROM_TEAM, _FROM_SHARE, _ORGANISATION, _PUBLISHED = range(5)
 _BY_SOURCE = {TEAM: _FROM_TEAM, SHARED: _FROM_SHARE}
 _BY_NAMESPACE = {ORGANISATION: _ORGANISATION, PUBLISHED: _PUBLISHED}
@@ -69,10 +80,48 @@ def visible(db: Connection, caller: Caller, *, hidden: bool = False) -> list[See
 
 def find(db: Connection, caller: Caller, slug: str, *, hidden: bool = False) -> Seen:
     """What `slug` is for this key: own → team → shared → organisation → published. Raises Absent."""
-    found = _ranked(_rows(db, caller, {"slug": slug}), caller, hidden=hidden)
-    if not found:
+    found = resolve(db, caller, slug, hidden=hidden)
+    if found is None:
         raise no_skill(slug, near(slug, [item.slug for item in visible(db, caller, hidden=hidden)]))
-    return found[0]
+    return found
+
+
+def resolve(db: Connection, caller: Caller, slug: str, *, hidden: bool = False) -> Seen | None:
+    """As `find`; None when the key sees nothing of this name."""
+    found = _ranked(_rows(db, caller, {"slug": slug}), caller, hidden=hidden)
+    return found[0] if found else None
+
+
+def of_organisation(db: Connection, slug: str | None = None) -> list[Seen]:
+    """The private skills that everybody in the organisation may see, by slug, or the one of this name."""
+    named = skills.c.namespace == ORGANISATION
+    if slug is not None:
+        named &= skills.c.slug == slug
+    statement = _at_newest(ORGANISATION, skills, None).where(named).order_by(skills.c.slug)
+    return [Seen(*row) for row in db.execute(statement.limit(MOST_OF_ORGANISATION))]
+
+
+def listed_in(db: Connection, caller: Caller, name: str, *, place: str) -> frozenset[str] | None:
+    """The ids on a collection's list; None for an all-skills one. A scoped key has its own only.
+
+    Raises Absent.
+    """
+    row = db.execute(
+        select(api_keys.c.id, api_keys.c.kind).where(
+            api_keys.c.owner_id == caller.user_id, api_keys.c.live_name == name
+        )
+    ).one_or_none()
+    if row is None or (caller.key_kind == SCOPED and row.id != caller.key_id):
+        raise Absent(
+            "collection_not_found",
+            f"there is no collection {name!r} for this key",
+            place=place,
+            mend="names are matched with their exact spelling and case",
+        )
+    if row.kind != SCOPED:
+        return None
+    rows = db.execute(select(collection_skills.c.skill_id).where(collection_skills.c.key_id == row.id))
+    return frozenset(rows.scalars())
 
 
 def find_held(db: Connection, caller: Caller, slug: str) -> Seen:
@@ -193,5 +242,6 @@ def _at_newest(source: str, held: Any, skill_id: Any) -> Select[Any]:
     version = skill_versions.c
     pinned = (skills.c.newest, func.coalesce(version.sha256, ""), literal(0), true(), literal(source))
     newest = and_(version.skill_id == skills.c.id, version.ordinal == skills.c.newest)
-    joined = held.join(skills, skills.c.id == skill_id).outerjoin(skill_versions, newest)
+    named = held if skill_id is None else held.join(skills, skills.c.id == skill_id)
+    joined = named.outerjoin(skill_versions, newest)
     return select(*_columns(source, *pinned)).select_from(joined).where(skills.c.deleted_at.is_(None))

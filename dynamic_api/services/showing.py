@@ -1,0 +1,61 @@
+"""One skill by its slug, as a caller sees it (contracts/skillzdrive.md row 2, DESIGN.md D9)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import msgspec
+from sqlalchemy import Connection
+
+from dynamic_api.catalogue import Answer, Catalogue
+from dynamic_api.remembered import Remembered
+from dynamic_api.services import drive_list, visibility
+from dynamic_api.services.caller import Caller
+from dynamic_api.services.published import Published, no_skill, taken_back
+from registry_builder.core.ledger import QUARANTINED
+
+PLACE = "path.slug"
+_NOTHING = b""
+
+
+async def show(
+    remembered: Remembered, catalogue: Catalogue, published: Published, caller: Caller | None, slug: str
+) -> Answer:
+    """The body for `slug`: own → team → shared → organisation → published. Raises Absent, Withdrawn.
+
+    For a published skill they are the bytes of the bucket.
+    """
+    if caller is not None:
+        body = await remembered.body(
+            ("skill", caller.key_id, slug), lambda db: _private(db, published, caller, slug)
+        )
+        if body:
+            return Answer(body, f'"{hashlib.sha256(body).hexdigest()}"')
+    answer = catalogue.answer(slug)
+    if answer is None:
+        raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), PLACE)
+    if not answer.offered:
+        _refuse_quarantined(catalogue, slug)
+    return answer
+
+
+def _refuse_quarantined(catalogue: Catalogue, slug: str) -> None:
+    skill = catalogue.skill(slug)
+    if skill is not None and skill.state == QUARANTINED:
+        raise taken_back(skill.versions[-1].reason or QUARANTINED)
+
+
+def _private(db: Connection, published: Published, caller: Caller, slug: str) -> bytes:
+    """The body of a private skill; nothing when `slug` is none. Raises Withdrawn."""
+    seen = visibility.resolve(db, caller, slug)
+    if seen is None or seen.is_published:
+        everybodys = visibility.of_organisation(db, slug) if seen is None else []
+        if not everybodys:
+            return _NOTHING
+        seen = everybodys[0]
+    (item,) = drive_list.items([seen], published)
+    if item.state == QUARANTINED:
+        raise taken_back(item.reason or QUARANTINED)
+    # Private bytes have no address that lasts: POST /api/v1/downloads gives one for a day.
+    return msgspec.json.encode({"data": {"skill": item, "download": None}})
