@@ -133,7 +133,7 @@ class _Scan:
             self.add(rule_id, file.path, text.line(offset), message)
 
     def _wording(self, file: File, plain: bytes, *, quotes: bool) -> None:
-        """What the file tells an agent. `plain` has spaces in place of code; with `quotes` it can quote others."""
+        """What the file tells an agent. `plain` has spaces where code is; `quotes`: it may quote others."""
         text = prose(file.data)
         for hit in hits(text, WORDING, self.budget):
             said = shown(file.data[hit.start : hit.end].decode("utf-8", "replace"), 80)
