@@ -29,6 +29,7 @@ from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.private_store import Signer, open_private_store
 from dynamic_api.public_bytes import PublicBytes
+from dynamic_api.registry_documents import RegistryDocuments
 from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
@@ -116,6 +117,7 @@ def _context(
         signer=signer,
         private_store=open_private_store(private, signer, published=[address] if _is_place(address) else []),
         public_bytes=PublicBytes(registry),
+        documents=RegistryDocuments(registry, known),
         advisories=None,
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),

@@ -17,6 +17,7 @@ from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.private_store import PrivateStore, Signer
 from dynamic_api.public_bytes import PublicBytes
+from dynamic_api.registry_documents import RegistryDocuments
 from dynamic_api.remembered import Remembered
 from dynamic_api.scan import Advisories
 from dynamic_api.sealing import Keyring
@@ -47,6 +48,7 @@ class Context:
     private_store: PrivateStore
     signer: Signer
     public_bytes: PublicBytes
+    documents: RegistryDocuments
     advisories: Advisories | None
     inbox: Inbox
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)

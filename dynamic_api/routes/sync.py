@@ -9,7 +9,6 @@ from msgspec import Meta, field
 from sqlalchemy import Connection
 
 from dynamic_api.catalogue.skill import PUBLIC
-from dynamic_api.private_store import Signer
 from dynamic_api.routes.endpoint import Auth, Body, Call, Endpoint, Mode
 from dynamic_api.services import sync_execute, sync_preview, sync_runs, sync_view
 from dynamic_api.services.sync_execute import Executed, Kind, Link, Wanted
@@ -82,14 +81,13 @@ def execute(db: Connection, call: Call) -> Executed:
 def _links(call: Call) -> Link:
     """Published bytes under their digest for ever, private ones under a signature for a day."""
     context = call.context
-    signer = Signer(context.public_url, (context.secret.encode(),))
     moment = datetime.fromtimestamp(call.now / 1000, UTC)
 
     def link(hosted: Hosted) -> str:
         item = hosted.item
         if item.category == PUBLIC:
             return f"{context.public_url}/{download_key(item.slug, hosted.sha256)}"
-        return signer.url(hosted.sha256, f"{item.slug}-{item.version}.zip", moment)
+        return context.private_store.url(hosted.sha256, f"{item.slug}-{item.version}.zip", moment)
 
     return link
 

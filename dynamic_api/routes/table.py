@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dynamic_api.routes import (
     account,
+    collections,
     credentials,
     downloads,
     drive,
     drive_updates,
+    marketplace,
     operations,
     skills,
     sync,
@@ -23,6 +25,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *sync.ENDPOINTS,
     *drive_updates.ENDPOINTS,
     *drive.ENDPOINTS,
+    *collections.ENDPOINTS,
+    *marketplace.ENDPOINTS,
     *uploads.ENDPOINTS,
     *account.ENDPOINTS,
     *webhooks.ENDPOINTS,

@@ -94,7 +94,13 @@ def issue(db: Connection, owner: User, name: str, options: KeyOptions, *, now: i
 
 def require_name(name: str) -> None:
     """Raise Invalid for a name that is empty, too long, or not printable."""
-    if not name.strip() or len(name) > NAME_LENGTH or not name.isprintable() or "/" in name:
+    if (
+        not name.strip()
+        or len(name) > NAME_LENGTH
+        or not name.isprintable()
+        or "/" in name
+        or name in {".", ".."}
+    ):
         raise Invalid(
             "validation_error",
             f"must be 1 to {NAME_LENGTH} printable characters without a slash",
@@ -128,7 +134,7 @@ def revoke(
     db: Connection, key_id: str, *, now: int, by: Caller | None = None, trace: Trace | None = None
 ) -> None:
     """End a key for good; its name is free again. Raises Absent."""
-    _change(db, key_id, {"revoked_at": now, "live_name": None, "published": False})
+    _change(db, key_id, {"revoked_at": now, "live_name": None, "published_name": None})
     audit.record(db, "KEY_REVOKED", "key", now=now, caller=by, trace=trace, target_id=key_id)
 
 

@@ -59,6 +59,14 @@ class Published:
         wanted = list(sha256s)
         return self._catalogue.all_withdrawn(wanted) if wanted else {}
 
+    def collections(self) -> frozenset[str]:
+        """The names of the registry's own collections."""
+        return frozenset(item.name for item in self._catalogue.collections())
+
+    def has_collection(self, name: str) -> bool:
+        """Whether the registry has a collection of this name."""
+        return self._catalogue.collection(name) is not None
+
     def suggest(self, slug: str) -> tuple[str, ...]:
         """Published slugs near to `slug`. Slow for a large catalogue: not for the loop."""
         return self._catalogue.suggest(slug)

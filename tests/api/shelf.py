@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -26,6 +29,7 @@ from dynamic_api.services.drive import Placed
 from dynamic_api.services.private_skills import Added, Facts, NewVersion, add_private_version
 from registry_builder.core.revoked import Revocation, encode_revoked
 from tests.api.world import Person, World
+from tests.content_repo import Repo, build
 
 
 def sha256_of(text: str) -> str:
@@ -148,3 +152,21 @@ def withdraw(api: World, sha256: str, reason: str = "it phones home") -> None:
         Revocation(sha256=sha256, reason=reason, time="2026-11-28T00:00:00Z", rows=())
     )
     replace_file(folder / "revoked.json", encode_revoked(told))
+
+
+def rebuild(folder: Path, path: str, text: str) -> None:
+    """Commit one more file to the content of `conftest.build_registry`, and build again."""
+    repo = Repo(folder / "content", 10)
+    repo.write(path, text)
+    repo.commit(f"Change {path}")
+    done = build(repo, folder / "dist")
+    assert done.code == 0, done.err
+
+
+def follows(api: World, there: Callable[[], bool]) -> None:
+    """Wait until the view of the registry has what was built."""
+    for _ in range(600):
+        if there():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError(f"the view stays at {api.app.context.catalogue.status()}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, UniqueConstraint, false, true
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, UniqueConstraint, true
 
 from dynamic_api.database.tables.base import key, metadata, moment, reference
 
@@ -79,7 +79,7 @@ api_keys = Table(
     Column("enabled", Boolean, nullable=False, server_default=true()),
     Column("include_team", Boolean, nullable=False, server_default=true()),
     Column("include_shared", Boolean, nullable=False, server_default=true()),
-    Column("published", Boolean, nullable=False, server_default=false()),
+    Column("published_name", String(200), unique=True),
     Column("rate_limit_per_minute", Integer),
     Column("monthly_execution_quota", Integer, nullable=False, server_default="0"),
     Column("current_month_usage", Integer, nullable=False, server_default="0"),
@@ -90,5 +90,6 @@ api_keys = Table(
     Column("live_name", String(200)),
     UniqueConstraint("owner_id", "live_name"),
 )
-"""kind: all_skills, scoped or upload_only. `live_name` is the name while the key is not revoked.
+"""kind: all_skills, scoped or upload_only. `live_name` is the name while the key is not revoked,
+`published_name` what its manifest is called, while it has one: nobody else's.
 A collection is a key with a name (contracts/skillzdrive.md 3.2)."""

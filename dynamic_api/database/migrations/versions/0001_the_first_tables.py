@@ -88,7 +88,7 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("include_team", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("include_shared", sa.Boolean(), server_default=sa.true(), nullable=False),
-        sa.Column("published", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("published_name", sa.String(length=200), nullable=True),
         sa.Column("rate_limit_per_minute", sa.Integer(), nullable=True),
         sa.Column("monthly_execution_quota", sa.Integer(), server_default="0", nullable=False),
         sa.Column("current_month_usage", sa.Integer(), server_default="0", nullable=False),
@@ -102,6 +102,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("owner_id", "live_name", name=op.f("uq_api_keys_owner_id_live_name")),
+        sa.UniqueConstraint("published_name", name=op.f("uq_api_keys_published_name")),
         sa.UniqueConstraint("sha256", name=op.f("uq_api_keys_sha256")),
     )
     op.create_table(
