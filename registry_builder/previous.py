@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +33,7 @@ from registry_builder.emit.base import Summary
 from registry_builder.store.base import Reader
 
 POINTER_KEY = "release.json"
+_DOCUMENTS = 256
 T = TypeVar("T")
 
 
@@ -52,11 +52,19 @@ class SummaryNode(Struct, frozen=True, kw_only=True):
 
 
 class View:
-    """One root of a bucket and what hangs from it; nodes are read when asked for, each checked by digest."""
+    """One root of a bucket and what hangs from it; nodes are read when asked for, each checked by digest.
+
+    What was read is kept without `cached_property`: until Python 3.12 that holds one lock for all views, so
+    that a reader whose store does not answer would stop every other reader in the process.
+    """
 
     def __init__(self, reader: Reader, root: str | None) -> None:
         self.reader = reader
         self._bins: dict[str, Bin] = {}
+        self._documents: dict[str, Document] = {}
+        self._noted: dict[str, Noted] | None = None
+        self._span: SpanNode | None = None
+        self._history: HistoryNode | None = None
         self.root_sha256 = root
         self.root = self._node(root, Root) if root else Root()
 
@@ -66,23 +74,29 @@ class View:
         except msgspec.MsgspecError as error:
             raise Foreign("bad-node", f"not a node: {error}", place=node_key(sha256)) from error
 
-    @cached_property
+    @property
     def noted(self) -> dict[str, Noted]:
         """Name → summary and memo, of every name."""
-        found: dict[str, Noted] = {}
-        for sha256 in self.root.summaries.values():
-            found.update(self._node(sha256, SummaryNode).names)
-        return dict(sorted(found.items()))
+        if self._noted is None:
+            found: dict[str, Noted] = {}
+            for sha256 in self.root.summaries.values():
+                found.update(self._node(sha256, SummaryNode).names)
+            self._noted = dict(sorted(found.items()))
+        return self._noted
 
-    @cached_property
+    @property
     def span(self) -> SpanNode | None:
         """The keys that span names."""
-        return self._node(self.root.span, SpanNode) if self.root.span else None
+        if self._span is None and self.root.span:
+            self._span = self._node(self.root.span, SpanNode)
+        return self._span
 
-    @cached_property
+    @property
     def history(self) -> HistoryNode | None:
         """The keys that build on earlier releases."""
-        return self._node(self.root.history, HistoryNode) if isinstance(self.root.history, str) else None
+        if self._history is None and isinstance(self.root.history, str):
+            self._history = self._node(self.root.history, HistoryNode)
+        return self._history
 
     def bin(self, label: str) -> Bin:
         """The bin called `label`, empty when there is none."""
@@ -98,7 +112,13 @@ class View:
     def document(self, name: str) -> Document | None:
         """The ledger document of `name`."""
         pins = self.pins(name)
-        return decode_document(self._body(pins.document)) if pins else None
+        if pins is None:
+            return None
+        if pins.document not in self._documents:
+            if len(self._documents) == _DOCUMENTS:
+                self._documents.clear()
+            self._documents[pins.document] = decode_document(self._body(pins.document))
+        return self._documents[pins.document]
 
     def every_pin(self) -> dict[str, Pin]:
         """Key → pin of the whole release but the nodes of its tree."""
@@ -193,13 +213,15 @@ class Previous:
         self.view = View(reader, self.pointer.readable_root if self.pointer else None)
         self.begun = tuple(self._begun())
         self.base = self.begun[-1] if self.begun else self.view
+        self._once: dict[str, set[str]] | None = None
 
     def once_pinned(self, key: str) -> frozenset[str]:
         """The digests that releases before pinned `key` with, as far back as their nodes are there."""
+        if self._once is None:
+            self._once = self._ever_pinned()
         return frozenset(self._once.get(key, ()))
 
-    @cached_property
-    def _once(self) -> dict[str, set[str]]:
+    def _ever_pinned(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
         seen: set[str] = set()
         record = self.pointer.record if self.pointer else None

@@ -115,6 +115,7 @@ def one(tmp_path: Path) -> Repo:
     return repo
 
 
+@pytest.mark.slow
 def test_a_publish_that_dies_anywhere_is_finished_by_the_next(one: Repo, table: Table) -> None:
     publish(table.bucket.store(), one, emit=EMIT)
     one.skill("alpha", "Do the work better.")
@@ -129,6 +130,7 @@ def test_a_publish_that_dies_anywhere_is_finished_by_the_next(one: Repo, table: 
     assert whole == whole[:1] * len(whole)
 
 
+@pytest.mark.slow
 def test_a_rollback_that_dies_anywhere_is_finished_by_another(one: Repo, table: Table) -> None:
     publish(table.bucket.store(), one, emit=EMIT)
     one.skill("alpha", "Do harm.")
