@@ -45,7 +45,7 @@ class Noted(Struct, frozen=True, array_like=True):
 
 
 class SummaryNode(Struct, frozen=True, kw_only=True):
-    """The summaries of the names in one bin."""
+    """The summaries of the names in a quarter of the bins."""
 
     schema: int = 1
     names: Mapping[str, Noted]

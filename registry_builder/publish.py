@@ -125,6 +125,7 @@ class Publisher:
     after: int = 0
     _tag: str = ""
     _opened: Pointer | None = None
+    _fresh: bool = False
     _asking: Lock = field(default_factory=Lock)
 
     def apply(self, release: Release, plan: Plan) -> Published:
@@ -160,7 +161,7 @@ class Publisher:
         )
         expected = digest(encode(before)) if before else ""
         self._tag = self.store.put(POINTER_KEY, encode(pointer), expect=self._current_tag(expected))
-        self._opened = pointer
+        self._opened, self._fresh = pointer, True
         return pointer
 
     def _refuse_living(self, pointer: Pointer) -> None:
@@ -186,7 +187,9 @@ class Publisher:
         healed: list[str] = []
         for _, ranked in groupby(changes, key=lambda change: write_rank(change.key)):
             for batch in _batches(ranked):
-                self._still_ours()
+                if not self._fresh:
+                    self._still_ours()
+                self._fresh = False
                 healed += [key for key in self._each(self._write_one, batch) if key]
         return healed
 
@@ -265,7 +268,8 @@ class Publisher:
         sha256 = pin(body).sha256
         self.spool.add(node_key(sha256), body)
         self._put_node(node_key(sha256))
-        self._still_ours()
+        if not self.store.conditional:
+            self._still_ours()
         pointer = replace(
             opened, state="complete", record=sha256, owner=UNSET, lease_until=UNSET, begun=UNSET
         )

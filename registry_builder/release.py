@@ -30,8 +30,9 @@ from registry_builder.emit.table import (
 from registry_builder.history import News, Past, Telling, tell
 from registry_builder.own_files import OwnFiles, declared
 from registry_builder.press import BUNDLE, Checked, in_words_of, objects_of, published_skill
-from registry_builder.previous import Noted, SummaryNode
+from registry_builder.previous import Noted
 from registry_builder.source import Commit
+from registry_builder.summaries import summary_nodes
 from registry_builder.workshop import Workshop
 
 _KEPT = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
@@ -108,14 +109,16 @@ class Assembly:
         """The whole, once every folder was pressed. Raises OverBudget, Missing."""
         for name in self._waiting(stale):
             self._from_artifact(name)
-        bins, notes = self._bins(), self._summary_nodes()
+        bins = self._bins()
+        noted = {name: Noted(self.changed[name].memo, item) for name, item in self.summaries.items()}
+        notes = summary_nodes(self.work.base, noted, self._node)
         span = self._span()
         telling = self._telling(commit, span)
-        nodes = [*bins.values(), *notes.values(), *(pins.document for pins in self.changed.values())]
+        nodes = [*bins.values(), *notes.made, *(pins.document for pins in self.changed.values())]
         base = self.work.base.root
         root = Root(
             bins={**base.bins, **bins},
-            summaries={**base.summaries, **notes},
+            summaries=notes.all,
             span=self._node(encode(span)),
             history=self._node(encode(telling.node)) if telling.node else UNSET,
         )
@@ -226,15 +229,6 @@ class Assembly:
             old = self.work.base.bin(label).names
             node = Bin(names=dict(sorted({**old, **{name: self.changed[name] for name in names}}.items())))
             found[label] = self._node(encode(node))
-        return found
-
-    def _summary_nodes(self) -> dict[str, str]:
-        found = {}
-        for label, names in self._by_bin():
-            noted = self.work.base.noted
-            rows = {name: noted[name] for name in self.work.base.bin(label).names}
-            rows |= {name: Noted(self.changed[name].memo, self.summaries[name]) for name in names}
-            found[label] = self._node(encode(SummaryNode(names=dict(sorted(rows.items())))))
         return found
 
     def _by_bin(self) -> Iterator[tuple[str, list[str]]]:

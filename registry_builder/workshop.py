@@ -260,7 +260,17 @@ class Advance:
         work = self.work
         work.collections = collections_of(self.own, work.served(), taken) if self.own.collections else ()
         for collection in work.collections:
-            previous = work.document(collection.name)
             bundle = bundle_of(collection)
+            if self._is_noted(bundle):
+                continue
+            previous = work.document(collection.name)
             if previous is None or previous.newest.tree != bundle.folder.tree or previous.state == REMOVED:
                 self._press(bundle, on_pressed)
+
+    def _is_noted(self, bundle: Checked) -> bool:
+        """Whether the last release has just this bundle, as far as its summary tells."""
+        noted = self.work.base.noted.get(bundle.folder.name)
+        if noted is None or bundle.folder.name in self.work.documents:
+            return False
+        known = noted.summary
+        return (known.tree, known.type) == (bundle.folder.tree, BUNDLE) and known.state != REMOVED

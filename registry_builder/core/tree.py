@@ -58,7 +58,7 @@ class HistoryNode(Struct, frozen=True, kw_only=True):
 
 
 class Root(Struct, frozen=True, kw_only=True):
-    """The root node: bin → digest of its pins, bin → digest of its summaries, digest of the span node.
+    """The root node: bin → digest of its pins, quarter → digest of its summaries, digest of the span node.
 
     `history` is record: two roots that differ in nothing else are the same release.
     """
@@ -119,6 +119,14 @@ class Record(Struct, frozen=True, kw_only=True):
 def bin_of(name: str) -> str:
     """The bin that `name` is in: two hexadecimal digits."""
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:2]
+
+
+def summary_of(label: str) -> str:
+    """The summary node that speaks of the bin `label`: one of 0, 4, 8, c, each from there to before the next.
+
+    There are few, because every build reads them all.
+    """
+    return "048c"[int(label[0], 16) // 4]
 
 
 def pin(body: bytes) -> Pin:

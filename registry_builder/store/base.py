@@ -37,11 +37,13 @@ class Store(Reader, Protocol):
     """Reads and writes a bucket. Entering it takes what writing needs; leaving it gives that back.
 
     `exclusive` is true while nobody else can write: an open generation found then has lost its owner.
-    `parallel` is how many keys are worth writing at once.
+    `parallel` is how many keys are worth writing at once. `conditional`, known once `prepare` was called, is
+    whether `expect` holds.
     """
 
     exclusive: bool
     parallel: int
+    conditional: bool
 
     def __enter__(self) -> Self: ...
 

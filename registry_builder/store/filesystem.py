@@ -30,6 +30,7 @@ class FilesystemStore:
 
     exclusive = True
     parallel = 1
+    conditional = True
 
     def __init__(self, root: Path) -> None:
         self.root = root

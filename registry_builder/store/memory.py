@@ -15,6 +15,7 @@ class MemoryStore:
     """Keys → bytes. `exclusive` may be set to play a store that others write too."""
 
     parallel = 1
+    conditional = True
 
     def __init__(self, exclusive: bool = True) -> None:
         self.exclusive = exclusive

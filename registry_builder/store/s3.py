@@ -67,7 +67,7 @@ class S3Store:
         self.promise = "unknown"
         self._single_writer = single_writer
         self._patience = patience
-        self._conditional = True
+        self.conditional = True
         self._session = boto3.Session()
         self._client = _client(self._session, endpoint_url, region, patience)
         self.fast: FastPut | None = None
@@ -86,7 +86,7 @@ class S3Store:
         self.fast = fast_put(self._session, self._client, self.bucket, self._patience.attempts)
         if self.promise == "compare-and-swap":
             return
-        self._conditional = False
+        self.conditional = False
         if not self._single_writer:
             raise Trouble(
                 "weak-store",
@@ -145,11 +145,11 @@ class S3Store:
 
     def put(self, key: str, body: bytes, *, expect: str | None = None) -> str:
         condition = {}
-        if expect is not None and self._conditional:
+        if expect is not None and self.conditional:
             condition = {"IfMatch": expect} if expect else {"IfNoneMatch": "*"}
         try:
             if self.fast and len(body) <= MULTIPART:
-                tag = self._put_fast(self.fast, key, body, expect if self._conditional else None)
+                tag = self._put_fast(self.fast, key, body, expect if self.conditional else None)
                 if tag:
                     return tag
             return self._put(key, body, condition)

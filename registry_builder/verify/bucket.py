@@ -99,10 +99,10 @@ class Verifier:
     def _wanted(self) -> Iterator[Wanted[_Item]]:
         for label, node in self._nodes.bins():
             self._nodes.check_places(label, node)
-            summaries = self._nodes.summaries(label) or {}
+            summaries = self._nodes.summaries(label)
             if self._chosen is None and (extra := set(summaries) - set(node.names)):
                 message = f"speaks of {min(extra)}, which the bin has not"
-                self.report.fault("other-summary", node_key(self._nodes.root.summaries[label]), message)
+                self.report.fault("other-summary", self._nodes.summary_key(label), message)
             yield from self._names(node, summaries)
         for found in (self._nodes.span(), self._nodes.history()):
             if found:

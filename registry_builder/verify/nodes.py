@@ -11,7 +11,7 @@ import msgspec
 from registry_builder.core.errors import Missing, Refusal
 from registry_builder.core.key import digest, node_key
 from registry_builder.core.ledger import Document, decode_document
-from registry_builder.core.tree import Bin, HistoryNode, Pointer, Record, Root, SpanNode, bin_of
+from registry_builder.core.tree import Bin, HistoryNode, Pointer, Record, Root, SpanNode, bin_of, summary_of
 from registry_builder.previous import Noted, SummaryNode
 from registry_builder.store.base import Reader
 from registry_builder.verify.report import Fault, Report
@@ -28,6 +28,7 @@ class Nodes:
     pointer: Pointer
     root: Root = field(init=False)
     _said: set[str] = field(default_factory=set)
+    _split: tuple[str, dict[str, dict[str, Noted]]] = ("", {})
 
     def __post_init__(self) -> None:
         readable = self.pointer.readable_root
@@ -61,11 +62,27 @@ class Nodes:
             if node := self.node(sha256, Bin):
                 yield label, node
 
-    def summaries(self, label: str) -> dict[str, Noted] | None:
+    def summary_key(self, label: str) -> str:
+        """The node that speaks of the bin `label`; releases of old have one for each."""
+        summaries = self.root.summaries
+        return node_key(summaries.get(label) or summaries.get(summary_of(label), ""))
+
+    def summaries(self, label: str) -> dict[str, Noted]:
         """The summaries of the names in the bin `label`."""
-        sha256 = self.root.summaries.get(label)
-        node = self.node(sha256, SummaryNode) if sha256 else None
-        return dict(node.names) if node else None
+        key = self.summary_key(label)
+        if key != self._split[0]:
+            self._split = key, self._split_summaries(key)
+        return self._split[1].get(label, {})
+
+    def _split_summaries(self, key: str) -> dict[str, dict[str, Noted]]:
+        node = self.node(key.removeprefix("r/"), SummaryNode) if key != node_key("") else None
+        found: dict[str, dict[str, Noted]] = {}
+        for name, noted in node.names.items() if node else ():
+            found.setdefault(bin_of(name), {})[name] = noted
+        for label in sorted(found):
+            if label not in self.root.bins or self.summary_key(label) != key:
+                self._say("other-summary", key, f"speaks of {min(found[label])}, which the bin has not")
+        return found
 
     def span(self) -> SpanNode | None:
         return self.node(self.root.span, SpanNode) if self.root.span else None
@@ -79,7 +96,9 @@ class Nodes:
             if bin_of(name) != label:
                 message = f"{name} belongs in the bin {bin_of(name)}, where nobody will find it here"
                 self.report.fault("wrong-bin", node_key(self.root.bins[label]), message)
-        for other in set(self.root.summaries) ^ set(self.root.bins):
+        summaries, bins = set(self.root.summaries), set(self.root.bins)
+        old = any(label != summary_of(label) for label in summaries)
+        for other in summaries ^ (bins if old else {summary_of(label) for label in bins}):
             message = f"bin {other} has names or summaries, and must have both"
             self.report.fault("wrong-bin", node_key(self.pointer.readable_root or ""), message)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from registry_builder.core.key import digest, node_key
@@ -23,6 +24,7 @@ from registry_builder.core.tree import (
     bin_of,
     decode_pointer,
     pin,
+    summary_of,
 )
 from registry_builder.emit.base import summarise
 from registry_builder.previous import Noted, SummaryNode
@@ -45,7 +47,11 @@ class Forgery:
         for sha256 in self.root.summaries.values():
             self.notes |= self.node(sha256, SummaryNode).names
         self.span = self.node(self.root.span or "", SpanNode)
-        self.history = self.node(str(self.root.history), HistoryNode)
+        self.history = (
+            self.node(self.root.history, HistoryNode)
+            if isinstance(self.root.history, str)
+            else HistoryNode(keys={}, states={})
+        )
 
     def node(self, sha256: str, form: type) -> Any:
         return msgspec.json.decode(self.objects[node_key(sha256)], type=form)
@@ -94,19 +100,19 @@ class Forgery:
         kept = {"paths": noted.summary.paths, "notes": noted.summary.notes}
         self.notes[name] = Noted(noted.memo, replace(summarise(document), **kept))
 
-    def seal(self) -> None:
+    def seal(self, summary_of: Callable[[str], str] = summary_of) -> None:
         """Write the nodes, a root, a record of it and the pointer."""
         bins: dict[str, dict[str, NamePins]] = {}
         notes: dict[str, dict[str, Noted]] = {}
         for name, pins in sorted(self.names.items()):
             bins.setdefault(bin_of(name), {})[name] = pins
         for name, noted in sorted(self.notes.items()):
-            notes.setdefault(bin_of(name), {})[name] = noted
+            notes.setdefault(summary_of(bin_of(name)), {})[name] = noted
         root = Root(
             bins={label: self.add(encode(Bin(names=names))) for label, names in bins.items()},
             summaries={label: self.add(encode(SummaryNode(names=names))) for label, names in notes.items()},
             span=self.add(encode(self.span)),
-            history=self.add(encode(self.history)),
+            history=self.add(encode(self.history)) if self.history.keys else UNSET,
         )
         sha256 = self.add(encode(root))
         record = replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from verify.forgery import Forgery
 from registry_builder.core.errors import Foreign
 from registry_builder.core.key import digest, download_key
 from registry_builder.core.ledger import Document, decode_document
-from registry_builder.core.tree import Record, bin_of, decode_record, pin
+from registry_builder.core.tree import Record, bin_of, decode_record, pin, summary_of
 from registry_builder.emit.git import tip_of
 from registry_builder.verify.report import Report
 
@@ -43,7 +44,7 @@ def node(objects: Objects, kind: str) -> str:
         {
             "root": forgery.pointer.root,
             "bin": forgery.root.bins[bin_of("alpha")],
-            "summaries": forgery.root.summaries[bin_of("alpha")],
+            "summaries": forgery.root.summaries[summary_of(bin_of("alpha"))],
             "span": forgery.root.span,
             "history": forgery.root.history,
             "document": forgery.names["alpha"].document,
@@ -339,6 +340,15 @@ def no_such_shard(value: Any) -> None:
     value["shards"].append("zz")
 
 
+def summary_of_none(forgery: Forgery) -> str:
+    """In the node of alpha's summaries, of a name that no bin has."""
+    label = summary_of(bin_of("alpha"))
+    names = (f"evil-{number}" for number in count())
+    forgery.notes[next(name for name in names if bin_of(name)[0] == label)] = forgery.notes["alpha"]
+    forgery.seal()
+    return "r/" + Forgery(forgery.objects).root.summaries[label]
+
+
 FITTING: dict[str, Forge] = {
     "a list with a version too many": text("api/skills/assets/alpha/list.txt", lambda t: f"{t}9\n"),
     "a lock row with another digest": text(
@@ -390,6 +400,7 @@ FITTING: dict[str, Forge] = {
     "a frozen key with other bytes": frozen_with_other_bytes,
     "a summary that is not the document's": false_summary,
     "a name without a summary": no_summary,
+    "a summary without a name": summary_of_none,
     "a gap in the versions": gap_in_versions,
     "a document of another name": other_name,
     "a quarantined version that is pinned": pinned_quarantined,
