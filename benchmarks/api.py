@@ -3,8 +3,9 @@
     python benchmarks/api.py [--skills N] [--seconds S] [--databases sqlite,postgresql] [--seed N]
 
 Builds a synthetic registry (2,000 skills by default), starts `skillpress api` with one worker, everything on
-(keys, limits, metrics, log), pinned to one core, and drives it with wrk and 16 connections on the other. A row is requests a second, p50 and p99 in ms, microseconds of server CPU per request, and the ratio of
-the bare answer's CPU to it, measured in the same run. Writes are bounded in number: each import is a new one.
+(keys, limits, metrics, log), pinned to one core, and drives it with wrk and 16 connections on the other.
+A row is requests a second, p50 and p99 in ms, microseconds of server CPU per request, and the ratio of the
+bare answer's CPU to it, measured in the same run. Writes are bounded in number: each import is a new one.
 Nothing stays behind.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
@@ -16,9 +17,12 @@ def now() -> int:
 
 def written(moment: int) -> str:
     """RFC 3339 with milliseconds, as webhooks have it (contracts/skillzdrive.md 6)."""
-    return (
-        datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
+    return f"{_second(moment // 1000)}.{moment % 1000:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def month(moment: int) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dynamic_api import logs
+from dynamic_api.clock import written
 from dynamic_api.errors import Refusal
 from dynamic_api.metrics import Metrics
 from dynamic_api.routes import answers
@@ -21,6 +22,8 @@ _EXPOSED = (
     b"ETag, Idempotency-Replayed, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
     b"X-Request-Id"
 )
+_ANY = ("*",)
+_OPEN = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED)]
 _KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNROUTED = "none"
 """The route of a request that no route took."""
@@ -40,11 +43,10 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        shown = headers.get(b"x-request-id", b"")
-        request_id = shown if _REQUEST_ID.fullmatch(shown) else uuid.uuid4().hex.encode()
+        shown = headers.get(b"x-request-id")
+        request_id = shown if shown and _REQUEST_ID.fullmatch(shown) else os.urandom(16).hex().encode()
         scope["request_id"] = request_id.decode()
-        extra = [(b"x-request-id", request_id), *self._cors(headers.get(b"origin"))]
-        answer = _Watched(send, extra)
+        answer = _Watched(send, [(b"x-request-id", request_id), *self._cors(headers)])
         started = time.perf_counter()
         try:
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
@@ -65,19 +67,14 @@ class Edge:
                 raise
             await answers.broken(scope["request_id"])(scope, receive, answer)
 
-    def _cors(self, origin: bytes | None) -> list[tuple[bytes, bytes]]:
-        if self.origins == ("*",):
-            allowed = b"*"
-        elif origin is not None and origin.decode("latin-1") in self.origins:
-            allowed = origin
-        else:
+    def _cors(self, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        origin = headers.get(b"origin", b"")
+        if self.origins == _ANY:
+            return _OPEN if origin else _OPEN[:1]
+        if origin.decode("latin-1") not in self.origins:
             return []
-        vary = [] if allowed == b"*" else [(b"vary", b"Origin")]
-        return [
-            (b"access-control-allow-origin", allowed),
-            (b"access-control-expose-headers", _EXPOSED),
-            *vary,
-        ]
+        exposed = (b"access-control-expose-headers", _EXPOSED)
+        return [(b"access-control-allow-origin", origin), exposed, (b"vary", b"Origin")]
 
     def _note(self, scope: Scope, answer: _Watched, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else "other"
@@ -86,18 +83,18 @@ class Edge:
         if not self.access_log:
             return
         client = scope.get("client")
-        logs.access.info(
-            "request",
-            {
-                "request_id": scope["request_id"],
-                "method": method,
-                "route": route,
-                "path": scope["path"][:200],
-                "status": answer.status,
-                "ms": round(seconds * 1000, 2),
-                "address": scope.get("address") or (client[0] if client else ""),
-                "caller": scope.get("caller"),
-            },
+        logs.access(
+            logs.Access(
+                time=written(time.time_ns() // 1_000_000),
+                request_id=scope["request_id"],
+                method=method,
+                route=route,
+                path=scope["path"][:200],
+                status=answer.status,
+                ms=round(seconds * 1000, 2),
+                address=scope.get("address") or (client[0] if client else ""),
+                caller=scope.get("caller"),
+            )
         )
 
 
@@ -112,9 +109,9 @@ class _Watched:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = {name for name, _ in message["headers"]}
-            headers = [pair for pair in self.extra if pair[0] not in given]
-            message = {**message, "headers": [*message["headers"], *headers]}
+            given = message["headers"]
+            names = {name for name, _ in given}
+            message["headers"] = [*given, *(pair for pair in self.extra if pair[0] not in names)]
         await self.send(message)
 
     async def preflight(self, wanted: bytes) -> None:

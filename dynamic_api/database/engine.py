@@ -8,9 +8,10 @@ effect. Measured: MEASURED.md 3.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -24,6 +25,8 @@ from dynamic_api.errors import Refusal, Unavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 BUSY_SECONDS = 10
+STAMP_SECONDS = 0.005
+"""How long a stamp is believed, should another program write; what this process writes shows at once."""
 _DEADLOCK_TRIES = 4
 
 
@@ -69,11 +72,17 @@ class SQLite:
         self._reader.exec_driver_sql("PRAGMA query_only = ON")
         self._raw = self._reader.connection.cursor()
         self._writer = Writer(self.engine, before_commit)
+        self._stamp = 0
+        self._stamped_until = 0.0
 
     def stamp(self) -> int | None:
-        self._raw.execute("PRAGMA data_version")
-        row = self._raw.fetchone()
-        return None if row is None else int(row[0])
+        now = time.monotonic()
+        if now >= self._stamped_until:
+            self._raw.execute("PRAGMA data_version")
+            row: Any = self._raw.fetchone()
+            self._stamp = int(row[0])
+            self._stamped_until = now + STAMP_SECONDS
+        return self._stamp
 
     async def read(self, work: Work[T]) -> T:
         try:
@@ -86,6 +95,8 @@ class SQLite:
             return await asyncio.wrap_future(self._writer.submit(work))
         except DBAPIError as error:
             raise unavailable(error) from error
+        finally:
+            self._stamped_until = 0.0
 
     def close(self) -> None:
         self._writer.close()

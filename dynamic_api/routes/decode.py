@@ -46,7 +46,7 @@ def query_values(request: Request, form: type[T]) -> T:
     """The query string as `form`. Raises Invalid."""
     values = dict(request.query_params)
     _require_text(values, "query")
-    known = {item.encode_name for item in msgspec.structs.fields(form)}
+    known = form.__struct_encode_fields__
     try:
         return msgspec.convert(
             {name: value for name, value in values.items() if name in known}, form, strict=False
@@ -64,7 +64,9 @@ def path_values(request: Request) -> Mapping[str, str]:
 
 def _require_text(values: Mapping[str, str], place: str) -> None:
     for name, value in values.items():
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if "\0" in value or (
+            not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value)
+        ):
             raise Invalid(INVALID, "is not text", place=f"{place}.{name}", mend="send UTF-8 without NUL")
 
 

@@ -81,8 +81,7 @@ async def fetch_private(call: Call) -> Response:
 async def fetch_public(call: Call) -> Response:
     """The exact bytes of a digest, or where they are: a redirect that dies before anything it could carry."""
     context, slug, sha256 = call.context, call.path["slug"], call.path["sha256"]
-    reason = context.catalogue.withdrawn(sha256)
-    downloads.require_served(context.catalogue.holder(sha256, slug), reason, slug)
+    context.published.require_served(slug, sha256)
     etag = f'"{sha256}"'
     headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
     if call.request.headers.get("if-none-match") in {etag, "*"}:

@@ -35,8 +35,10 @@ def address_of(context: Context, request: Request) -> str:
     """The client's address: the last one in X-Forwarded-For that no trusted proxy has."""
     client = request.client.host if request.client else ""
     trusted = context.settings.server.trusted_proxies
+    if not trusted:
+        return client
     forwarded = request.headers.get("x-forwarded-for")
-    if not trusted or forwarded is None or not _is_trusted(client, trusted):
+    if forwarded is None or not _is_trusted(client, trusted):
         return client
     for hop in reversed([part.strip() for part in forwarded.split(",")]):
         if not _is_trusted(hop, trusted):

@@ -60,17 +60,24 @@ class Resource(BaseRoute):
 
 
 class Router:
-    """The resources in the order in which they are asked; `otherwise` takes what none of them does."""
+    """Literal paths first, then patterns in their order; `otherwise` takes what none of them does."""
 
     def __init__(self, context: Context, endpoints: Sequence[Endpoint], otherwise: ASGIApp | None) -> None:
         paths: dict[str, list[Endpoint]] = {}
         for endpoint in endpoints:
             paths.setdefault(endpoint.path, []).append(endpoint)
-        self._resources = [Resource(context, path, group) for path, group in paths.items()]
+        resources = {path: Resource(context, path, group) for path, group in paths.items()}
+        self._literal = {path: resource for path, resource in resources.items() if "{" not in path}
+        self._patterns = [resource for path, resource in resources.items() if "{" in path]
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for resource in self._resources:
+        literal = self._literal.get(scope["path"])
+        if literal is not None:
+            scope["path_params"] = {}
+            await literal.handle(scope, receive, send)
+            return
+        for resource in self._patterns:
             match, more = resource.matches(scope)
             if match is Match.FULL:
                 scope.update(more)

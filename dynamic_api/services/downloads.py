@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select
 
-from dynamic_api.catalogue import Holder, Skill
+from dynamic_api.catalogue import Skill
 from dynamic_api.clock import written
 from dynamic_api.database.tables import bundles, skill_versions
 from dynamic_api.errors import Absent, Forbidden, Invalid
@@ -216,19 +216,6 @@ def record(
     return Download(
         url, choice.filename, sha256, size, len(choice.items), choice.left_out, written(expires_at)
     )
-
-
-def require_served(holder: Holder | None, reason: str | None, slug: str) -> Holder:
-    """The holder of public bytes. Raises Absent, Withdrawn."""
-    if reason is not None:
-        raise taken_back(reason)
-    if holder is None:
-        raise Absent(
-            "artifact_not_found",
-            f"{slug} has no version with these bytes",
-            mend=f"GET /api/v1/skills/{slug} names the newest",
-        )
-    return holder
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from dynamic_api.catalogue import Catalogue, Holder, Skill
@@ -12,6 +13,8 @@ from registry_builder.core.ledger import QUARANTINED
 
 KEPT = 20_000
 """Records that are remembered at the most."""
+STAMP_SECONDS = 0.02
+"""How long a stamp is believed: far less than the bucket is looked at."""
 
 
 class Published:
@@ -23,14 +26,21 @@ class Published:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._known: tuple[object, dict[str, Skill]] = (None, {})
+        self._served: tuple[object, set[tuple[str, str]]] = (None, set())
+        self._stamp: tuple[int, str | None, int] | None = None
+        self._stamped_until = 0.0
 
     @property
     def stamp(self) -> tuple[int, str | None, int] | None:
         """Changes whenever an answer may; None while there is no view of the bucket."""
-        try:
-            return self._catalogue.stamp
-        except Unavailable:
-            return None
+        now = time.monotonic()
+        if now >= self._stamped_until:
+            try:
+                self._stamp = self._catalogue.stamp
+            except Unavailable:
+                self._stamp = None
+            self._stamped_until = now + STAMP_SECONDS
+        return self._stamp
 
     def by_ids(self, ids: Sequence[str]) -> Mapping[str, Skill]:
         """Id → record, for those that there are, in at most one query."""
@@ -79,6 +89,21 @@ class Published:
         if skill.state == QUARANTINED:
             raise taken_back(skill.versions[-1].reason or QUARANTINED)
         return skill if skill.offered else None
+
+    def require_served(self, slug: str, sha256: str) -> None:
+        """Raise Absent unless a version of `slug` has these bytes, Withdrawn when they were taken back."""
+        stamp, served = self._served
+        if stamp != self.stamp or len(served) > KEPT:
+            served = set()
+            self._served = (self.stamp, served)
+        if (slug, sha256) in served:
+            return
+        if reason := self._catalogue.withdrawn(sha256):
+            raise taken_back(reason)
+        if self._catalogue.holder(sha256, slug) is None:
+            mend = f"GET /api/v1/skills/{slug} names the newest"
+            raise Absent("artifact_not_found", f"{slug} has no version with these bytes", mend=mend)
+        served.add((slug, sha256))
 
     def _records(self) -> dict[str, Skill]:
         stamp, records = self._known
