@@ -24,6 +24,7 @@ from dynamic_api.deliverer import Deliverer
 from dynamic_api.edge import Edge
 from dynamic_api.housekeeping import Housekeeper
 from dynamic_api.inbox import Inbox
+from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
@@ -122,6 +123,7 @@ def _context(
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
         inbox=Inbox(database, catalogue, settings.telemetry),
+        leaderboard=Leaderboard(database, known),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.inbox import Inbox
+from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
@@ -51,6 +52,7 @@ class Context:
     documents: RegistryDocuments
     advisories: Advisories | None
     inbox: Inbox
+    leaderboard: Leaderboard
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: dict[str, Caller] = field(default_factory=dict)

@@ -46,6 +46,10 @@ class Database(Protocol):
         """What `work` gives; it must not write. Raises Unavailable."""
         ...
 
+    async def survey(self, work: Work[T]) -> T:
+        """As `read`, for what takes long: never on the event loop. Raises Unavailable."""
+        ...
+
     async def write(self, work: Work[T]) -> T:
         """What `work` gives, once its transaction is on disk; undone when it raises. Raises Unavailable."""
         ...
@@ -90,6 +94,16 @@ class SQLite:
         except DBAPIError as error:
             raise unavailable(error) from error
 
+    async def survey(self, work: Work[T]) -> T:
+        try:
+            return await asyncio.to_thread(self._survey, work)
+        except DBAPIError as error:
+            raise unavailable(error) from error
+
+    def _survey(self, work: Work[T]) -> T:
+        with self.engine.connect() as connection:
+            return work(connection)
+
     async def write(self, work: Work[T]) -> T:
         try:
             return await asyncio.wrap_future(self._writer.submit(work))
@@ -125,6 +139,9 @@ class PostgreSQL:
 
     async def read(self, work: Work[T]) -> T:
         return await self._in_thread(lambda: self._read(work))
+
+    async def survey(self, work: Work[T]) -> T:
+        return await self.read(work)
 
     async def write(self, work: Work[T]) -> T:
         return await self._in_thread(lambda: self._write(work))

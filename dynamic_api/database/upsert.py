@@ -12,13 +12,47 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_absent(db: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> int:
     """Insert `rows` but for those whose key is taken; gives how many went in. They have the same fields."""
+    return len(inserted(db, table, rows))
+
+
+def inserted(db: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> Sequence[Any]:
+    """As `insert_absent`; gives the keys of those that went in."""
     if not rows:
-        return 0
-    return len(db.execute(_statement(db.dialect.name, table), [dict(row) for row in rows]).all())
+        return ()
+    return db.execute(_statement(db.dialect.name, table), [dict(row) for row in rows]).all()
+
+
+def put(db: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert `rows`, in place of those whose key is taken. They have the same fields."""
+    if rows:
+        db.execute(_replacing(db.dialect.name, table, tuple(rows[0])), [dict(row) for row in rows])
+
+
+def add(db: Connection, table: Table, rows: Sequence[Mapping[str, object]], column: str) -> None:
+    """Insert `rows`; where the key is taken, add their `column` to what is there."""
+    if rows:
+        db.execute(_adding(db.dialect.name, table, column), [dict(row) for row in rows])
 
 
 @cache
 def _statement(dialect: str, table: Table) -> Any:
     """The same object each time, so that it is compiled once."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing().returning(table.primary_key.columns[0])
+    return _insert(dialect, table).on_conflict_do_nothing().returning(*table.primary_key.columns)
+
+
+@cache
+def _replacing(dialect: str, table: Table, fields: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    values = {name: statement.excluded[name] for name in fields if name not in table.primary_key.columns}
+    return statement.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=values)
+
+
+@cache
+def _adding(dialect: str, table: Table, column: str) -> Any:
+    statement = _insert(dialect, table)
+    values = {column: table.c[column] + statement.excluded[column]}
+    return statement.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=values)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)

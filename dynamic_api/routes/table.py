@@ -9,6 +9,7 @@ from dynamic_api.routes import (
     downloads,
     drive,
     drive_updates,
+    leaderboard,
     marketplace,
     operations,
     skills,
@@ -20,6 +21,7 @@ from dynamic_api.routes import (
 from dynamic_api.routes.endpoint import Endpoint
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    *leaderboard.ENDPOINTS,
     *skills.ENDPOINTS,
     *downloads.ENDPOINTS,
     *sync.ENDPOINTS,

@@ -11,15 +11,17 @@ from dynamic_api.catalogue import Skill
 from dynamic_api.clock import DAY
 from dynamic_api.database.tables import api_keys, collection_skills, drive_items, skills, sync_runs, users
 from dynamic_api.database.tables.skills import PUBLISHED
-from dynamic_api.database.upsert import insert_absent
+from dynamic_api.database.upsert import insert_absent, inserted
 from dynamic_api.errors import Absent, Unpaid
 from dynamic_api.ids import undashed
-from dynamic_api.services import audit, visibility
+from dynamic_api.services import audit, popularity, visibility
 from dynamic_api.services.caller import SCOPED, Caller, Trace
 from dynamic_api.services.visibility import Seen
 from dynamic_api.settings import Credits
 
 FIRST_RUN = "first_run"
+TAKEN = frozenset({"import", "claim"})
+"""Origins of what somebody chose, which count as installs."""
 RUN_LIFE = DAY
 """How long a run of sync may stay open."""
 _COUNT = select(func.count()).select_from(drive_items).where(drive_items.c.user_id == bindparam("user_id"))
@@ -61,7 +63,10 @@ def place(db: Connection, user_id: str, items: Sequence[Placed], now: int) -> in
         }
         for item in items
     ]
-    return insert_absent(db, drive_items, rows)
+    there = {row.skill_id for row in inserted(db, drive_items, rows)}
+    taken = {item.skill_id for item in items if item.origin in TAKEN}
+    popularity.count(db, there & taken, popularity.INSTALLS, now)
+    return len(there)
 
 
 def know(db: Connection, records: Sequence[Skill], now: int) -> None:
