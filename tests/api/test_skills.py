@@ -47,7 +47,7 @@ def test_search_without_a_key(api: World, registry: Path) -> None:
         ("pdf tools", ["pdf-tools"]),
         ("PDF", ["pdf-tools"]),
         ("rele", ["release-helper"]),
-        ("relese", ["release-helper"]),
+        ("relezse", ["release-helper"]),
         ("nothing-like-this-at-all", []),
         ("***", []),
         ("' OR 1=1 --", []),
