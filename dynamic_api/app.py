@@ -28,6 +28,7 @@ from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
+from dynamic_api.outbound.github import GitHub, Host
 from dynamic_api.private_store import Signer, open_private_store
 from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.registry_documents import RegistryDocuments
@@ -38,6 +39,7 @@ from dynamic_api.routes.router import Router, has_credential, nothing_here
 from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.sealing import keyring
 from dynamic_api.services.published import Published
+from dynamic_api.settings import GitHub as GitHubRules
 from dynamic_api.settings import Settings
 from dynamic_api.static import has, published
 from dynamic_api.view import Kept, following, freshness
@@ -122,9 +124,19 @@ def _context(
         advisories=None,
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
+        github=_github(settings.github),
         inbox=Inbox(database, catalogue, settings.telemetry),
         leaderboard=Leaderboard(database, known),
     )
+
+
+def _github(rules: GitHubRules) -> GitHub:
+    host = Host(
+        web=rules.web_url.removeprefix("https://").rstrip("/"),
+        api_url=rules.api_url.rstrip("/"),
+        archive_url=rules.archive_url.rstrip("/"),
+    )
+    return GitHub(Outbound(allowed=rules.allow_hosts), host=host, token=rules.token)
 
 
 def _is_place(address: str) -> bool:

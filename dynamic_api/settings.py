@@ -154,6 +154,8 @@ class GitHub(_Section, frozen=True):
     """How old the list of a source may be."""
     timeout_seconds: float = 20.0
     """For a whole import."""
+    allow_hosts: tuple[str, ...] = ()
+    """`host:port` pairs among these addresses that may be private, and plain http."""
 
 
 class Settings(_Section, frozen=True):

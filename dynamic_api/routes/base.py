@@ -68,6 +68,15 @@ def once_of(endpoint: Endpoint, call: Call) -> Once | None:
     return Once(call.caller.user_id, key, route[:128], hashlib.sha256(call.raw).hexdigest())
 
 
+async def recalled(endpoint: Endpoint, call: Call) -> Response | None:
+    """The answer of an earlier call with the same Idempotency-Key: for ASYNC handlers, before they begin."""
+    once = once_of(endpoint, call)
+    if once is None:
+        return None
+    stored = await call.context.database.read(lambda db: idempotency.recall(db, once))
+    return None if stored is None else answers.answered(stored.body, stored.status, REPLAYED)
+
+
 async def run_once(
     endpoint: Endpoint, call: Call, once: Once, handler: Sync
 ) -> tuple[Stored, Mapping[str, str]]:

@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from dynamic_api.routes.answers import answered, encode
-from dynamic_api.routes.base import write
+from dynamic_api.routes.base import recalled, write
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
-from dynamic_api.services import drive, drive_list, imports
+from dynamic_api.services import drive, drive_list
 from dynamic_api.services.drive import Removed, Toggled
 from dynamic_api.services.drive_list import Drive
+from dynamic_api.services.github_imports import Workshop
+from dynamic_api.services.import_orders import prepare
 from dynamic_api.services.imports import Imported
 
 
@@ -38,14 +40,22 @@ async def show(call: Call) -> Response:
     return answered(body, 200, {})
 
 
-async def take(call: Call) -> object:
-    """Looked up before the transaction, which has to be short."""
-    context = call.context
-    offer = await imports.look_up(context.database, context.published, call.body.skill_slug)
+async def take(call: Call) -> Response:
+    """Looked up or fetched before the transaction, which has to be short."""
+    context, settings = call.context, call.context.settings
+    if known := await recalled(IMPORT, call):
+        return known
+    workshop = Workshop(
+        context.github,
+        context.private_store,
+        settings.uploads,
+        context.advisories,
+        settings.github.timeout_seconds,
+    )
+    order = await prepare(context.database, context.published, workshop, call.body.skill_slug)
 
     def handler(db: Connection, _call: Call) -> Answer:
-        prices = context.settings.credits
-        imported, new = imports.take(db, call.caller, offer, prices, now=call.now, trace=call.trace)
+        imported, new = order(db, call.caller, prices=settings.credits, now=call.now, trace=call.trace)
         return Answer(imported, 201 if new else 200)
 
     return await write(IMPORT, call, handler)
@@ -73,10 +83,15 @@ IMPORT = Endpoint(
     status=201,
     costs=True,
     errors={
+        400: ("validation_error", "bad_github_url"),
         402: ("insufficient_credits", "quota_exceeded"),
-        404: ("skill_not_found",),
-        409: ("already_in_drive", "idempotency_key_reused"),
+        404: ("skill_not_found", "repository_not_found", "ref_not_found", "folder_not_found"),
+        409: ("already_in_drive", "name_taken", "idempotency_key_reused"),
         410: ("withdrawn",),
+        422: ("invalid_skill", "not_a_skill", "skill_too_big", "scan_refused"),
+        429: ("github_rate_limited",),
+        502: ("github_failed", "github_redirect", "bad_archive"),
+        504: ("import_timeout",),
     },
 )
 

@@ -105,7 +105,7 @@ def _of_bucket(record: Skill) -> Offer:
 
 
 def take(
-    db: Connection, caller: Caller, offer: Offer, prices: Credits, *, now: int, trace: Trace
+    db: Connection, caller: Caller, *, offer: Offer, prices: Credits, now: int, trace: Trace
 ) -> tuple[Imported, bool]:
     """Pay for `offer` and place it; whether it is new in the drive.
 

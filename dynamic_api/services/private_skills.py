@@ -85,6 +85,16 @@ def add_private_version(db: Connection, owner_id: str, new: NewVersion, now: int
     return Added(skill_id, new.slug, ordinal, created, placed)
 
 
+def holds(db: Connection, owner_id: str, slug: str) -> bool:
+    """Whether the owner's drive has the owner's skill of this name."""
+    query = (
+        select(drive_items.c.skill_id)
+        .join(skills, skills.c.id == drive_items.c.skill_id)
+        .where(drive_items.c.user_id == owner_id, skills.c.namespace == owner_id, skills.c.slug == slug)
+    )
+    return db.execute(query).first() is not None
+
+
 def _known(db: Connection, owner_id: str, slug: str) -> Any:
     version = (skill_versions.c.skill_id == skills.c.id) & (skill_versions.c.ordinal == skills.c.newest)
     return db.execute(

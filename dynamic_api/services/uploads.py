@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import Raw, Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from dynamic_api.database.tables import collection_skills, drive_items, skills
+from dynamic_api.database.tables import collection_skills
 from dynamic_api.database.upsert import insert_absent
 from dynamic_api.ids import dashed
 from dynamic_api.services import audit, credits, drive, private_skills
@@ -71,7 +71,7 @@ def keep(
     """Add the version, take its price, place it. Raises Unpaid, and then nothing of it has happened."""
     new = reading.version
     drive.lock(db, caller.user_id)
-    if not _held(db, caller.user_id, new.slug):
+    if not private_skills.holds(db, caller.user_id, new.slug):
         drive.require_room(db, caller, prices, now)
     added = private_skills.add_private_version(db, caller.user_id, new, now)
     cost = price(size, prices) if added.created else 0
@@ -104,15 +104,6 @@ def keep(
         findings=Raw(new.findings),
         message=done if added.created else f"{done}: nothing has changed",
     )
-
-
-def _held(db: Connection, user_id: str, slug: str) -> bool:
-    query = (
-        select(drive_items.c.skill_id)
-        .join(skills, skills.c.id == drive_items.c.skill_id)
-        .where(drive_items.c.user_id == user_id, skills.c.namespace == user_id, skills.c.slug == slug)
-    )
-    return db.execute(query).first() is not None
 
 
 def _placed(db: Connection, target: Target | None, skill_id: str, now: int) -> Placement | None:
