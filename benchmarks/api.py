@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import synthetic
@@ -84,7 +84,8 @@ def rows(arguments: argparse.Namespace, database: str, dist: Path, place: Path) 
             "limits": {
                 "anonymous_per_minute": 1_000_000,
                 "address_per_minute": 1_000_000,
-                "telemetry_per_minute": 1_000_000,
+                "telemetry_per_minute": 0,
+                "telemetry_address_per_minute": 0,
                 "key_per_minute": 10_000_000,
             },
             "credits": {"initial_grant": 1_000_000},
@@ -191,8 +192,9 @@ def _ready(base: str) -> None:
     import httpx2
 
     for _ in range(600):
-        if httpx2.get(f"{base}/readyz", trust_env=False).status_code == 200:
-            return
+        with suppress(httpx2.TimeoutException):
+            if httpx2.get(f"{base}/readyz", trust_env=False).status_code == 200:
+                return
         time.sleep(0.2)
     raise RuntimeError("the API is not ready")
 

@@ -23,6 +23,7 @@ CORE_TEMPLATES = "Core: no templates"
 WITHOUT_API = "Builder: never imports the API"
 API_USES = "API: of the builder only core, emit and store"
 API_LAYERS = "API: layers of the packages"
+SERVICES = "API: services know no HTTP"
 SX_PURE = "API: sx knows no files, clock, chance, network or database"
 
 
@@ -97,6 +98,8 @@ def add(house: Path, lines: dict[str, str]) -> None:
         (API_USES, {"dynamic_api/odd.py": "import registry_builder.cli"}),
         (API_USES, {"dynamic_api/odd.py": "import registry_builder.build", "registry_builder/build.py": ""}),
         (API_LAYERS, {"dynamic_api/services.py": "import dynamic_api.routes", "dynamic_api/routes.py": ""}),
+        (SERVICES, {"dynamic_api/services/odd.py": "import starlette"}),
+        (SERVICES, {"dynamic_api/database/odd.py": "from starlette.requests import Request"}),
         (API_LAYERS, {"dynamic_api/database/odd.py": "import dynamic_api.app", "dynamic_api/app.py": ""}),
         (
             API_LAYERS,
@@ -140,6 +143,7 @@ def test_every_contract_has_a_row_above() -> None:
         WITHOUT_API,
         API_USES,
         API_LAYERS,
+        SERVICES,
         SX_PURE,
     }
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,9 @@ class World:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction, as a service would be."""
-        return asyncio.run(self.app.context.database.write(work))
+        # In a thread of its own, for a test may have a loop already, as those that drive a browser do.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(self.app.context.database.write(work))).result()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a connection of its own."""
