@@ -62,12 +62,16 @@ def _section(command: click.Command, context: click.Context) -> str:
 
 def pages() -> dict[Path, str]:
     """Every page that is made from the program: its commands, its rules, its verdicts."""
+    from api_pages import api_page, settings_page
+
     from registry_builder.cli import skillpress
     from registry_builder.core.compatibility import compatibility_page
     from registry_builder.core.rules import rules_page
 
     return {
         PAGE: render(skillpress),
+        PAGE.with_name("api.md"): api_page(),
+        PAGE.with_name("api-settings.md"): settings_page(),
         PAGE.with_name("rules.md"): rules_page(),
         PAGE.with_name("compatibility.md"): compatibility_page(),
     }

@@ -8,6 +8,7 @@ from tests.api.world import Person, World
 
 
 def test_account_starts_with_its_grant(api: World, person: Person) -> None:
+    """Row 28."""
     answer = person.get("/api/v1/account/credits")
     assert answer.status_code == 200
     account = answer.json()["data"]
@@ -17,6 +18,7 @@ def test_account_starts_with_its_grant(api: World, person: Person) -> None:
 
 
 def test_staff_has_no_monthly_limit(api: World) -> None:
+    """Row 28: "unlimited"."""
     admin = api.person(role="admin")
     assert admin.get("/api/v1/account/credits").json()["data"]["monthly_skill_call_limit"] == "unlimited"
 
