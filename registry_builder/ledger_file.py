@@ -126,21 +126,38 @@ def imported(body: bytes) -> Backup:
 
 
 class Restore:
-    """Fills the ledger of an empty bucket from a back-up, and its objects from Git, with the old numbers."""
+    """Fills the ledger of a bucket from a back-up, and its objects from Git, with the old numbers.
 
-    def __init__(self, backup: Backup, source: Source) -> None:
+    `generation` is that of the bucket, 0 when it is empty; it may hold an older state of the same registry.
+    """
+
+    def __init__(self, backup: Backup, source: Source, generation: int = 0) -> None:
         self.backup = backup
         self.source = source
+        self.generation = generation
 
     def apply(self, work: Workshop) -> None:
-        """Change the ledger of `work` before a commit is built on it. Raises Unfit when it is not empty."""
-        if work.base.noted:
-            raise Unfit("not-empty", "the bucket has a ledger", mend="import into an empty store")
+        """Change the ledger of `work` before a commit is built on it. Raises Unfit when it is not older."""
+        self._refuse_newer(work.base)
         for seeded in (work.documents, work.objects, work.minted, work.notes, work.removed, work.refused):
             seeded.clear()
         for name, document in self.backup.documents.items():
             rows = tuple(self._restored(work, document, row) for row in document.versions)
             work.documents[name] = msgspec.structs.replace(document, versions=rows)
+
+    def _refuse_newer(self, base: View) -> None:
+        mend = "import into an empty store, or into an older state of the same registry"
+        if base.noted and self.generation >= self.backup.generation:
+            message = (
+                f"the bucket is at generation {self.generation}, the back-up at {self.backup.generation}"
+            )
+            raise Unfit("not-empty", message, mend=mend)
+        for name in base.noted:
+            there, mine = base.document(name), self.backup.documents.get(name)
+            known = [minted(row) for row in there.versions] if there else []
+            if known != [minted(row) for row in mine.versions[: len(known)]] if mine else known:
+                message = "the bucket has versions that the back-up does not have"
+                raise Unfit("not-empty", message, place=name, mend=mend)
 
     def _restored(self, work: Workshop, document: Document, row: Row) -> Row:
         """`row` with its objects spooled; withdrawn when nobody has its bytes any more."""
@@ -163,3 +180,8 @@ class Restore:
             return self.source.folder(Listing(document.name, document.type, row.path, row.tree)).files
         except Missing:
             return ()
+
+
+def minted(row: Row) -> tuple[int, str, str]:
+    """What of `row` never changes once it was given out."""
+    return row.version, row.tree, row.sha256

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from registry_builder.core.errors import Busy, Missing, Misuse, Trouble, Unfit
-from registry_builder.ledger_file import exported, head_of
+from registry_builder.core.ledger import Document
+from registry_builder.ledger_file import exported, head_of, imported, minted
 from registry_builder.previous import Previous
 from registry_builder.source import Commit
 
@@ -66,6 +67,26 @@ def read_mirror(mirror: Mirror) -> bytes:
         mend = "look at the URL and the ref"
         raise Missing("no-mirror", "there is no ledger", place=str(mirror), mend=mend)
     return body
+
+
+def check_mirror(documents: Mapping[str, Document], mirror: Mirror) -> None:
+    """Raises Busy when `mirror` knows versions that `documents`, about to be published, lack or have anew.
+
+    A mirror that is not there yet is no matter. Raises Trouble, Unfit for one that cannot be read.
+    """
+    with _opened(mirror) as there:
+        body = there.ledger()
+    known = imported(body).documents if body else {}
+    for name, document in documents.items():
+        ours = [minted(row) for row in document.versions]
+        theirs = [minted(row) for row in known[name].versions] if name in known else []
+        if theirs != ours[: len(theirs)]:
+            raise Busy(
+                "mirror-ahead",
+                f"it has versions of {name} that this release would give out again",
+                place=str(mirror),
+                mend="the bucket was lost or is an old back-up: skillpress ledger import --from-ref",
+            )
 
 
 def renew_mirror(previous: Previous, mirror: Mirror, commit: Commit) -> str | None:

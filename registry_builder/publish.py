@@ -14,11 +14,12 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from registry_builder.build import BUILDER
-from registry_builder.core.errors import Busy, Foreign
+from registry_builder.core.errors import Busy
 from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import encode
 from registry_builder.core.revoked import Revoked
 from registry_builder.core.tree import Pin, Pins, Pointer, Record, pin, write_rank
+from registry_builder.foreign import is_taken, refuse_foreign, refuse_taken
 from registry_builder.previous import POINTER_KEY, Previous
 from registry_builder.release import Release
 from registry_builder.settings import Settings
@@ -217,10 +218,13 @@ class Publisher:
         if there == change.pin.sha256:
             return None
         foreign = there is not None and there not in change.allowed
+        if foreign and not self.reconcile and is_taken(change.key, self.previous.view):
+            self._still_ours()
+            refuse_taken(change.key)
         if foreign and classify(change.key) not in _ALWAYS_OURS:
             if not self.reconcile and there not in self.previous.once_pinned(change.key):
                 self._still_ours()
-                _refuse_foreign(change.key)
+                refuse_foreign(change.key)
             foreign = self.reconcile
         self._keep_lease()
         self.store.put(change.key, self.spool.get(change.key), expect=tag.value if tag else "")
@@ -281,15 +285,6 @@ def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
     rest = iter(changes)
     while batch := list(islice(rest, _BATCH)):
         yield batch
-
-
-def _refuse_foreign(key: str) -> None:
-    raise Foreign(
-        "changed-by-hand",
-        "holds bytes that no release of ours put there",
-        place=key,
-        mend="look at it, delete it, and run again",
-    )
 
 
 def _stamp(time: datetime) -> str:

@@ -5,37 +5,51 @@ Source: DESIGN.md section 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 from registry_builder.core.errors import Missing
-from registry_builder.core.key import node_key
+from registry_builder.core.key import digest, node_key
 from registry_builder.core.revoked import REVOKED_KEY
-from registry_builder.core.tree import Pin
+from registry_builder.core.tree import Pin, Pins
 from registry_builder.previous import POINTER_KEY, Holes, Previous, View
 from registry_builder.rollback import records
-from registry_builder.store.base import Listed, Reader
+from registry_builder.store.base import Listed, Reader, Store
 
 _OURS_ALWAYS = (POINTER_KEY, REVOKED_KEY)
 
 
-def find_holes(previous: Previous) -> Holes:
-    """What the release pins and a listing lacks, or has in another size."""
+def find_holes(previous: Previous, deep: Store | None = None) -> Holes:
+    """What the release pins and a listing lacks, or has in another size.
+
+    With the store as `deep`, each key is looked at as well: at its digest where the store tells one with the
+    tag, else at its bytes.
+    """
     there = {item.key: item.size for item in previous.reader.list()}
     view = previous.base
-    names = {
-        name
-        for label in view.root.bins
-        for name, pins in view.bin(label).names.items()
-        if _lacks(there, pins.keys)
-    }
-    across = bool(view.span and _lacks(there, view.span.keys))
-    across = across or bool(view.history and _lacks(there, view.history.keys))
-    return Holes(frozenset(names), across)
+    with ThreadPoolExecutor(deep.parallel if deep else 1) as pool:
+
+        def lacks(pins: Pins) -> bool:
+            if any(there.get(key) != item.size for key, item in pins.items()):
+                return True
+            return deep is not None and any(pool.map(partial(_damaged, deep), pins.items()))
+
+        names = {
+            name
+            for label in view.root.bins
+            for name, pins in view.bin(label).names.items()
+            if lacks(pins.keys)
+        }
+        across = [node for node in (view.span, view.history) if node and lacks(node.keys)]
+    return Holes(frozenset(names), bool(across))
 
 
-def _lacks(there: Mapping[str, int], pins: Mapping[str, Pin]) -> bool:
-    return any(there.get(key) != item.size for key, item in pins.items())
+def _damaged(store: Store, pinned: tuple[str, Pin]) -> bool:
+    key, item = pinned
+    tag = store.tag(key)
+    return tag is None or (tag.sha256 or digest(store.get(key))) != item.sha256
 
 
 def unreached(previous: Previous, keep: int) -> Iterator[Listed]:

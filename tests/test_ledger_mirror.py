@@ -145,6 +145,29 @@ def test_a_mirror_that_is_ahead_of_a_new_bucket_is_not_written(
     assert commits(host) == before
 
 
+def test_an_old_back_up_is_seen_before_a_number_is_given_out_twice(
+    repo: Repo, host: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    publish(repo, out)
+    old = tmp_path / "old"
+    shutil.copytree(out, old)
+    for text in ("two", "three", "four"):
+        repo.commit({ALPHA: skill("alpha", text)})
+        publish(repo, out)
+    before, copy = tree(old), commits(host)
+    capsys.readouterr()
+    assert publish(repo, old) == 3
+    assert "[mirror-ahead]" in capsys.readouterr().err
+    assert (tree(old), commits(host)) == (before, copy)
+    assert restore(repo, old, "--from-ref", "origin", REF) == 0
+    assert tree(old) == tree(out)
+    repo.commit({ALPHA: skill("alpha", "five")})
+    assert publish(repo, old) == 0
+    rows = json.loads((old / "api/v1/index/alpha.json").read_text())["versions"]
+    assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
+
+
 WRONG = {
     'ledger_ref = "ledger"': "bad-ref",
     'ledger_ref = "refs/x..y"': "bad-ref",

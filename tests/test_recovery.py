@@ -77,6 +77,26 @@ def test_reconcile_of_a_whole_bucket_writes_nothing(
     assert json.loads(capsys.readouterr().out)["objects"] == 0
 
 
+@pytest.mark.parametrize(
+    "key", ["api/v1/index/alpha.json", "api/v1/downloads/public/alpha/*.zip", "t/beta/*.tgz"]
+)
+def test_bytes_of_the_same_size_are_seen_by_a_deep_look_and_healed(
+    repo: Repo, tmp_path: Path, key: str
+) -> None:
+    out = tmp_path / "out"
+    publish(repo, out)
+    whole = tree(out)
+    for path in out.glob(key):
+        path.write_bytes(bytes(len(path.read_bytes())))
+    harmed = tree(out)
+    assert harmed != whole
+    assert publish(repo, out, "--reconcile") == 0
+    assert tree(out) == harmed
+    assert run(["verify", str(out)]) == 1
+    assert publish(repo, out, "--reconcile", "--deep") == 0
+    assert tree(out) == whole
+
+
 def test_reconcile_takes_back_what_somebody_wrote_over(repo: Repo, tmp_path: Path) -> None:
     out = tmp_path / "out"
     publish(repo, out)
@@ -143,6 +163,54 @@ def test_a_broken_back_up_is_refused_with_its_line(
     assert call(repo, ["ledger", "import", str(backup)], tmp_path / "out") == 1
     assert "line " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def aged(repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, Path]:
+    """A folder as it was three generations ago, and a back-up of its ledger of today."""
+    out, backup = tmp_path / "out", tmp_path / "ledger.jsonl"
+    publish(repo, out)
+    shutil.copytree(out, tmp_path / "old")
+    for text in ("three", "four", "five"):
+        repo.commit({ALPHA: skill("alpha", text)})
+        publish(repo, out)
+    capsys.readouterr()
+    run(["ledger", "export", str(out)])
+    backup.write_text(capsys.readouterr().out)
+    return tmp_path / "old", backup
+
+
+def numbers(out: Path) -> list[tuple[int, str]]:
+    rows = json.loads((out / "api/v1/index/alpha.json").read_text())["versions"]
+    return [(row["version"], row["sha256"]) for row in rows]
+
+
+def test_a_restored_old_back_up_gets_its_numbers_from_the_ledger(
+    repo: Repo, tmp_path: Path, aged: tuple[Path, Path]
+) -> None:
+    old, backup = aged
+    wanted = numbers(tmp_path / "out")
+    assert len(wanted) == len(numbers(old)) + 3
+    assert call(repo, ["ledger", "import", str(backup)], old) == 0
+    assert numbers(old) == wanted
+    assert tree(old) == tree(tmp_path / "out")
+    assert check_tree(old, BASE) == []
+
+
+def test_an_old_back_up_laid_over_what_was_there_gives_no_number_out_twice(
+    repo: Repo, tmp_path: Path, aged: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, backup = aged
+    out = tmp_path / "out"
+    wanted, whole = numbers(out), tree(out)
+    shutil.copytree(old, out, dirs_exist_ok=True)
+    for _ in range(2):
+        assert publish(repo, out) == 3
+        assert "[number-taken]" in capsys.readouterr().err
+    assert call(repo, ["ledger", "import", str(backup)], out) == 0
+    assert numbers(out) == wanted
+    assert tree(out).items() >= whole.items()
+    assert run(["verify", str(out)]) == 0
 
 
 def test_a_ledger_is_not_imported_over_another(

@@ -61,9 +61,10 @@ def import_(
     skip_invalid: bool,
     as_json: bool,
 ) -> int:
-    """Fill an empty STORE from a back-up: the numbers from FILE or a Git ref, the bytes from Git.
+    """Fill STORE from a back-up: the numbers from FILE or a Git ref, the bytes from Git.
 
-    A version whose tree Git no longer has stays in the ledger, yanked.
+    STORE is empty, or holds an older state of the same registry. A version whose tree Git no longer has
+    stays in the ledger, yanked.
     """
     flags = flags_of(base_url, name, preset, emit, skip_invalid)
     started = monotonic()
@@ -79,6 +80,7 @@ def import_(
             started=started,
             before=_restore(backup, source),
             after=backup.generation,
+            reconcile=True,
         ).run()
 
 
@@ -97,4 +99,9 @@ def _back_up(file: Path | None, from_ref: tuple[str, str] | None, source: Source
 
 
 def _restore(backup: Backup, source: Source) -> Callable[[Previous], Callable[[Workshop], None]]:
-    return lambda _: Restore(backup, source).apply
+    def restore(previous: Previous) -> Callable[[Workshop], None]:
+        # What was begun since may have given numbers out twice: it stopped before anybody could see them.
+        previous.base = previous.view
+        return Restore(backup, source, previous.pointer.generation if previous.pointer else 0).apply
+
+    return restore

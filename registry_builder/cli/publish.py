@@ -31,6 +31,7 @@ from registry_builder.workshop import Workshop
     help="A reviewed `plan --json`; refuse to mint anything else.",
 )
 @click.option("--reconcile", is_flag=True, help="Compare with a full listing, and heal what is missing.")
+@click.option("--deep", is_flag=True, help="With --reconcile: look at the digest of each key, too.")
 @click.option("--release-holds", is_flag=True, help="Mint again what a rollback holds back.")
 @click.option(
     "--purge", metavar="COMMAND", help="Gets the changed mutable keys as JSON lines on standard input."
@@ -52,6 +53,7 @@ def publish(
     skip_invalid: bool,
     expect: Path | None,
     reconcile: bool,
+    deep: bool,
     release_holds: bool,
     purge: str | None,
     git_remote: str | None,
@@ -84,7 +86,8 @@ def publish(
             expect=expect,
             purge=purge,
             sign=sign,
-            reconcile=reconcile,
+            reconcile=reconcile or deep,
+            deep=deep,
             mirrors=True,
         ).run()
 

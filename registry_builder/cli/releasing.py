@@ -15,7 +15,7 @@ from registry_builder.cli import findings as shown
 from registry_builder.cli.options import Progress, echo_json, finding_row
 from registry_builder.cli.publishing import Job
 from registry_builder.cli.sign import say_signed, signed_row
-from registry_builder.core.errors import Refusal
+from registry_builder.core.errors import Busy, Refusal
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
 from registry_builder.expectation import check_expected
@@ -52,6 +52,7 @@ class Run:
     expect: Path | None = None
     purge: str | None = None
     reconcile: bool = False
+    deep: bool = False
     after: int = 0
     sign: Callable[[Store], Signed] | None = None
     signed: Signed | None = None
@@ -68,7 +69,7 @@ class Run:
         with self.store as store:
             previous = Previous(store)
             if self.reconcile:
-                previous.holes = find_holes(previous)
+                previous.holes = find_holes(previous, store if self.deep else None)
             whole = previous.holes == Holes()
             if (
                 not self.before
@@ -106,6 +107,7 @@ class Run:
             release = job.release(spool)
             if self.expect:
                 check_expected(self.expect, release)
+            self._check_mirror(release)
             changes = plan(release, previous)
             return release, changes, job.apply(self.store, spool, release, changes)
 
@@ -123,6 +125,21 @@ class Run:
         self._sign()
         self._push()
         self._mirror()
+
+    def _check_mirror(self, release: Release) -> None:
+        """Refuse to give a number out twice. A copy that cannot be read is named after the release."""
+        table = self.settings.publish
+        if not self.mirrors or table.ledger_ref is None:
+            return
+        from registry_builder.ledger_mirror import check_mirror, mirror_at
+
+        try:
+            mirror = mirror_at(self.source.place, table.ledger_remote, table.ledger_ref)
+            check_mirror(release.documents, mirror)
+        except Busy:
+            raise
+        except Refusal:
+            return
 
     def _mirror(self) -> None:
         """Copy the ledger to the ref of the settings. What fails is said, and left to the next publish."""

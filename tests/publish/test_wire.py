@@ -96,7 +96,7 @@ def test_a_server_that_ignores_conditions_is_named_and_works_for_one_writer(
 
 def test_an_unchanged_repository_costs_no_write(two: Repo, bucket: Bucket, proxy: Proxy) -> None:
     publish(bucket.store(), two)
-    assert publish(bucket.store(proxy.url), two) is None
+    assert publish(bucket.store(proxy.url, patience=Patience()), two) is None
     print(f"unchanged: {dict(proxy.counts())}")
     assert proxy.counts().keys() <= {"GET", "HEAD"}
     assert len(proxy.seen) <= 12
@@ -114,7 +114,7 @@ def test_ten_changed_skills_cost_one_look_at_each_changed_key(
     for name in names:
         two.skill(name, "Do it better.")
     two.commit()
-    publish(bucket.store(proxy.url), two, emit=PLAIN)
+    publish(bucket.store(proxy.url, patience=Patience()), two, emit=PLAIN)
     after = bucket.objects()
     written = {key for key in after if after[key] != before.get(key)}
     changed = written & before.keys()
