@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from starlette.requests import Request
@@ -29,6 +30,7 @@ from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub, Host
+from dynamic_api.outbound.sources import Sources
 from dynamic_api.private_store import Signer, open_private_store
 from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.registry_documents import RegistryDocuments
@@ -41,6 +43,7 @@ from dynamic_api.sealing import keyring
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
 from dynamic_api.settings import Settings
+from dynamic_api.source_keeper import SourceKeeper
 from dynamic_api.static import has, published
 from dynamic_api.view import Kept, following, freshness
 from registry_builder.core.errors import Misuse
@@ -102,7 +105,8 @@ def _context(
 ) -> Context:
     catalogue = Catalogue(folder.path / CATALOGUE)
     database, known, registry = connect(settings, folder), Published(catalogue), open_reader(address)
-    secret = folder.secret(settings.data.secret)
+    secret, rules = folder.secret(settings.data.secret), settings.github
+    github = _github(rules)
     signer = Signer(public_url, (hashlib.sha256(f"links {secret}".encode()).digest(),))
     private = settings.data.private_store or str(folder.path / PRIVATE)
     return Context(
@@ -124,7 +128,8 @@ def _context(
         advisories=None,
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
-        github=_github(settings.github),
+        github=github,
+        sources=Sources(github, rules.sources, fresh=timedelta(seconds=rules.source_seconds)),
         inbox=Inbox(database, catalogue, settings.telemetry),
         leaderboard=Leaderboard(database, known),
     )
@@ -161,7 +166,8 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     rules, clock = context.settings.webhooks, context.clock
     deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
     housekeeper = Housekeeper(context.database, context.settings, clock)
-    return deliverer.run, context.inbox.run, housekeeper.run
+    keeper = SourceKeeper(context.sources, clock)
+    return deliverer.run, context.inbox.run, housekeeper.run, keeper.run
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dynamic_api.limiter import Limiter
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
+from dynamic_api.outbound.sources import Sources
 from dynamic_api.private_store import PrivateStore, Signer
 from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.registry_documents import RegistryDocuments
@@ -48,6 +49,7 @@ class Context:
     """They seal what must be read again: credentials, and secrets of webhooks."""
     webhook_client: Outbound
     github: GitHub
+    sources: Sources
     private_store: PrivateStore
     signer: Signer
     public_bytes: PublicBytes

@@ -14,7 +14,7 @@ from dynamic_api.catalogue.file import state_of
 from dynamic_api.catalogue.near import Near
 from dynamic_api.catalogue.readers import Readers
 from dynamic_api.catalogue.revocations import Revocations
-from dynamic_api.catalogue.search import LIMIT, find
+from dynamic_api.catalogue.search import DEEPEST, LIMIT, find
 from dynamic_api.catalogue.skill import BUNDLE, Answer, Collection, Holder, Skill, Version
 from dynamic_api.catalogue.status import Status, read_status
 from dynamic_api.catalogue.withheld import answer_about, without_revoked
@@ -181,6 +181,14 @@ class Catalogue:
             numbers = find(connection, self._near, query, range(first, last), body=body)
             found = self._numbered(connection, numbers)
         return tuple(found[number] for number in numbers if found[number].offered)
+
+    def window(self, query: str, span: range) -> tuple[tuple[Skill, ...], int]:
+        """What is found at the places in `span`, and how much is found in all, 500 at most. For a thread."""
+        with self._readers.reading() as connection:
+            numbers = find(connection, self._near, query, range(DEEPEST))
+            wanted = numbers[span.start : span.stop]
+            found = self._numbered(connection, wanted)
+        return tuple(found[number] for number in wanted if found[number].offered), len(numbers)
 
     def suggest(self, slug: str, limit: int = 3) -> tuple[str, ...]:
         """The offered slugs nearest to `slug` by Levenshtein distance, nearest first. For a thread."""

@@ -1,4 +1,4 @@
-"""Skills: search and one by slug (contracts/skillzdrive.md rows 1 and 2)."""
+"""Skills: search, discover, and one by slug (contracts/skillzdrive.md rows 1 to 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from dynamic_api.routes import answers
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode, Query
-from dynamic_api.services import finding, showing
+from dynamic_api.services import discovery, finding, showing
+from dynamic_api.services.discovery import Discovered
 from dynamic_api.services.finding import Wanted
 
 LIMIT = 20
@@ -24,6 +25,13 @@ class Search(Query, frozen=True):
     limit: Annotated[int, Meta(ge=1)] = LIMIT
     collection: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     where: Literal["short", "body"] = field(name="in", default="short")
+
+
+class Keywords(Query, frozen=True):
+    """Query of discover: pages of ten."""
+
+    keywords: Annotated[str, Meta(min_length=1, max_length=1000)]
+    offset: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 0
 
 
 class Skills(Struct, frozen=True):
@@ -54,7 +62,26 @@ async def show(call: Call) -> Response:
     return answers.known(call.request, answer.body, answer.etag, control)
 
 
+async def discover(call: Call) -> object:
+    context, query = call.context, call.query
+    return await discovery.discover(
+        context.catalogue, context.sources, query.keywords, query.offset, call.now
+    )
+
+
 ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/api/v1/skills/discover",
+        name="discover",
+        handler=discover,
+        mode=Mode.ASYNC,
+        auth=Auth.KEY,
+        tag="Skills",
+        summary="Search what is published and the listed GitHub repositories, ten at a time",
+        query=Keywords,
+        answer=Discovered,
+    ),
     Endpoint(
         method="GET",
         path="/api/v1/skills",

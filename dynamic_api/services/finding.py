@@ -87,7 +87,7 @@ def _of_caller(
         names = {item.slug for item in seen}
         seen += [item for item in visibility.of_organisation(db) if item.slug not in names]
         found = _shown([item for item in seen if not (words and item.is_published)], published)
-    kept = [(slug, skill) for slug, skill, text in found if _fits(text, words)]
+    kept = [(slug, skill) for slug, skill, text in found if fits(text, words)]
     return sorted(kept, key=lambda pair: (pair[0] != wanted.words.strip(), pair[0]))
 
 
@@ -138,7 +138,7 @@ def _text(slug: str, name: str, description: str, tags: Iterable[str]) -> str:
     return " ".join((slug, name, description, *tags))
 
 
-def _fits(text: str, words: Sequence[str]) -> bool:
+def fits(text: str, words: Sequence[str]) -> bool:
     """Whether each word begins one of the text."""
     there = words_of(text) if words else ()
     return all(any(one.startswith(word) for one in there) for word in words)
