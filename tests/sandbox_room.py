@@ -43,6 +43,12 @@ class Room:
         self.do(self.sandbox.open(name, disk_bytes))
         return name
 
+    def clear(self) -> None:
+        """Close what tests opened."""
+        for number in range(self._sessions + 1):
+            self.do(self.sandbox.close(f"s{number}"))
+        self._sessions = 0
+
     def run(self, job: Job, session: str | None = None, **more: Any) -> Outcome:
         """In `session`, or in one of its own."""
         outcome = self.do(self.sandbox.run(session or self.session(), job, **more))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import e2b_stand_in
 import pytest
 from sandbox_room import Room, survivors
 
+from dynamic_api.sandbox import e2b
 from dynamic_api.sandbox.base import Sandbox
 from dynamic_api.sandbox.bubblewrap.sandbox import BubblewrapSandbox, Options
+from dynamic_api.sandbox.e2b import E2BSandbox
 
 
 @pytest.fixture(scope="session")
@@ -24,38 +28,67 @@ def public_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def started(sandbox: Sandbox, folder: Path) -> Iterator[Room]:
-    with asyncio.Runner() as runner:
-        health = runner.run(sandbox.start())
-        yield Room(sandbox, folder, runner, health)
-        runner.run(sandbox.stop())
-
-
 LEVELS: dict[str, Callable[[Path], Options]] = {
     "full": Options,
     "no-cgroup": lambda store: Options(store, use_cgroups=False, allow_no_cgroup=True),
 }
+Opener = Callable[[str], Room]
 
 
-@pytest.fixture(scope="session", params=LEVELS)
-def box(request: pytest.FixtureRequest, public_folder: Path) -> Iterator[Room]:
+@pytest.fixture(scope="session")
+def open_box(public_folder: Path) -> Iterator[Opener]:
+    """Sandboxes by name, each started once: bubblewrap at each of its levels, and E2B's stand-in."""
+    rooms: dict[str, Room] = {}
+    with contextlib.ExitStack() as stack:
+
+        def opened(name: str) -> Room:
+            if name not in rooms:
+                rooms[name] = start(name, stack)
+            return rooms[name]
+
+        def start(name: str, stack: contextlib.ExitStack) -> Room:
+            folder = public_folder / name
+            folder.mkdir()
+            sandbox: Sandbox
+            if name == "e2b":
+                url = stack.enter_context(e2b_stand_in.running(folder / "machines"))
+                sandbox = E2BSandbox(e2b.Options(e2b_stand_in.KEY, api_url=url, sandbox_url=url))
+            else:
+                sandbox = BubblewrapSandbox(LEVELS[name](folder / "store"))
+            runner = stack.enter_context(asyncio.Runner())
+            health = runner.run(sandbox.start())
+            stack.callback(lambda: runner.run(sandbox.stop()))
+            return Room(sandbox, folder, runner, health)
+
+        yield opened
+
+
+@pytest.fixture(params=LEVELS)
+def box(request: pytest.FixtureRequest, open_box: Opener) -> Room:
     """bubblewrap, at each of its levels."""
-    level = request.param
-    folder = public_folder / level
-    folder.mkdir()
-    for room in started(BubblewrapSandbox(LEVELS[level](folder / "store")), folder):
-        if level == "full" and "no control groups" in room.health.reason:
-            pytest.skip("no control groups can be made here")
-        assert room.health.level == level, room.health
-        yield room
+    found = open_box(request.param)
+    if request.param == "full" and "no control groups" in found.health.reason:
+        pytest.skip("no control groups can be made here")
+    assert found.health.level == request.param, found.health
+    return found
 
 
 @pytest.fixture
 def room(box: Room) -> Iterator[Room]:
     """`box`, whose sessions are closed after the test."""
     yield box
-    for number in range(box._sessions + 1):
-        box.do(box.sandbox.close(f"s{number}"))
+    box.clear()
+
+
+@pytest.fixture(params=[*LEVELS, "e2b"])
+def any_room(request: pytest.FixtureRequest, open_box: Opener) -> Iterator[Room]:
+    """Each implementation of `Sandbox`."""
+    found = open_box(request.param)
+    if request.param == "full" and "no control groups" in found.health.reason:
+        pytest.skip("no control groups can be made here")
+    assert found.health.level == {"e2b": "remote"}.get(request.param, request.param), found.health
+    yield found
+    found.clear()
 
 
 @pytest.fixture

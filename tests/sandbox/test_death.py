@@ -86,7 +86,8 @@ def test_killed_keeper_is_named_and_nothing_outlives_it(public_folder: Path, box
         store = public_folder / f"killed-keeper-{box.health.level}"
         options = Options(store, use_cgroups=box.health.level == "full", allow_no_cgroup=True)
         sandbox = BubblewrapSandbox(options)
-        await sandbox.start()
+        health = await sandbox.start()
+        assert health.level == box.health.level, health
         await sandbox.open("one")
         came = asyncio.Event()
         job = Job(box.skill(a_py=DAEMON), "a.py")
@@ -109,7 +110,8 @@ def test_killed_keeper_is_named_and_nothing_outlives_it(public_folder: Path, box
         await sandbox.stop()
         psutil.wait_procs(own, timeout=10)
         assert [child for child in own if child.is_running()] == []
-        assert (await sandbox.start()).level == box.health.level
+        health = await sandbox.start()
+        assert health.level == box.health.level, health
         await sandbox.open("one")
         await sandbox.stop()
 

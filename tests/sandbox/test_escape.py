@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pyseccomp
@@ -130,8 +131,8 @@ while not os.path.exists("/tmp/stop"):
 @pytest.mark.parametrize("target", ["/etc", "host"])
 def test_race_between_folder_and_link_never_leads_out(room: Room, target: str) -> None:
     """The script swaps a folder and a link to the host for as long as we read and put through it."""
-    outside = room.folder / f"outside-{room.session()}"
-    outside.mkdir(mode=0o777)
+    outside = Path(tempfile.mkdtemp(dir=room.folder))
+    outside.chmod(0o777)
     (outside / "passwd").write_text("host")
     session = room.session()
     seen: set[bytes | str] = set()

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynamic_api.errors import TooLarge, Unprocessable
+from dynamic_api.errors import Unprocessable
 from dynamic_api.sandbox.base import MIB, Job, Limits
-from dynamic_api.sandbox.bubblewrap.host import SYSTEM_PATH, Host
+from dynamic_api.sandbox.bubblewrap.host import Host
 from dynamic_api.sandbox.bubblewrap.keeper.child import SECCOMP, STATUS
+from dynamic_api.sandbox.given import check_arguments
 from dynamic_api.sandbox.scripts import Language, Script
 
-LONGEST_ARGUMENT = 128 * 1024 - 1
-"""Linux: MAX_ARG_STRLEN, with its end mark."""
 NODE_DATA_BYTES = 1024 * MIB
 ADDRESS_SPACE_BYTES = 4096 * MIB
 _UID = "1000"
@@ -93,25 +92,6 @@ def _write(path: Path, data: bytes) -> None:
         beside.rename(path)
 
 
-def environment(job: Job, script: Script) -> dict[str, str]:
-    """All that a script finds set. A credential cannot take the place of ours."""
-    ours = {
-        "HOME": "/work",
-        "LANG": "C.UTF-8",
-        "PATH": SYSTEM_PATH,
-        "TMPDIR": "/tmp",  # noqa: S108
-        "SKILL_DIR": "/skill",
-    }
-    if script.language == "python":
-        ours |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-    if job.layer is not None:
-        ours |= {"PYTHONPATH": "/deps/python", "NODE_PATH": "/deps/node_modules"}
-    for name, value in job.env.items():
-        if not name or "=" in name or "\0" in name + value:
-            raise Unprocessable("bad_environment", "a credential has no usable name or value", place=name)
-    return {**job.env, **ours}
-
-
 def command(host: Host, job: Job, script: Script, limits: Limits) -> bytes:
     """The words to run, each ended by a zero byte but the last. Raises TooLarge and Unprocessable."""
     program = host.programs.get(script.program)
@@ -122,22 +102,9 @@ def command(host: Host, job: Job, script: Script, limits: Limits) -> bytes:
             place=script.path,
             mend="run it on your own machine, or ask the operator",
         )
-    for number, argument in enumerate(job.args):
-        if "\0" in argument:
-            raise Unprocessable("bad_argument", "an argument holds a zero byte", place=f"args[{number}]")
-        if len(os.fsencode(argument)) > LONGEST_ARGUMENT:
-            raise _too_long(f"args[{number}]", LONGEST_ARGUMENT)
+    check_arguments(job.args, limits)
     words = [host.prlimit, f"--nproc={limits.processes}", "--", program, f"/skill/{script.path}", *job.args]
-    joined = b"\0".join(os.fsencode(word) for word in words)
-    if len(joined) > limits.argument_bytes:
-        raise _too_long("args", limits.argument_bytes)
-    return joined
-
-
-def _too_long(place: str, most: int) -> TooLarge:
-    return TooLarge(
-        "args_too_large", f"more than {most} bytes", place=place, mend="send it as stdin or as an input file"
-    )
+    return b"\0".join(os.fsencode(word) for word in words)
 
 
 def rlimits(limits: Limits, language: Language, *, cgroup: bool) -> Sequence[tuple[str, int, int]]:

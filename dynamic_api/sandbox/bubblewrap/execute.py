@@ -8,14 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dynamic_api.errors import TooLarge
 from dynamic_api.sandbox.base import LAST_RUN, MIB, Job, Level, Limit, Limits, OnOutput, Outcome, Stream
 from dynamic_api.sandbox.bubblewrap import command, files
 from dynamic_api.sandbox.bubblewrap.host import Host
 from dynamic_api.sandbox.bubblewrap.link import Link
 from dynamic_api.sandbox.bubblewrap.runner import Ending, Run, sealed
 from dynamic_api.sandbox.bubblewrap.slots import Slots
+from dynamic_api.sandbox.given import check_stdin, environment
 from dynamic_api.sandbox.output import Capture
+from dynamic_api.sandbox.paths import parts_of
 from dynamic_api.sandbox.scripts import Script, find_script
 
 NO_GROUP_MEMORY = 128 * MIB
@@ -62,16 +63,12 @@ class Engine:
         self, session: str, job: Job, script: Script, limits: Limits
     ) -> tuple[dict[str, object], list[bytes]]:
         """The plan for the launcher; stdin, arguments, filter and command for its descriptors."""
-        if len(job.stdin) > limits.stdin_bytes:
-            mend = "send it as an input file"
-            raise TooLarge(
-                "stdin_too_large", f"more than {limits.stdin_bytes} bytes", place="stdin", mend=mend
-            )
+        check_stdin(job.stdin, limits)
         host = self.host
         if script.language not in languages(host, self.level):
             host = replace(host, programs={})
         places = command.Places(self.store / "sessions" / session, job.folder, job.layer, self.store / "etc")
-        arguments = command.bwrap_arguments(places, command.environment(job, script))
+        arguments = command.bwrap_arguments(places, environment(job, script))
         bounds = command.rlimits(limits, script.language, cgroup=self.level == "full")
         plan: dict[str, object] = {"bwrap": host.bwrap, "rlimits": bounds}
         return plan, [job.stdin, arguments, self.filter, command.command(host, job, script, limits)]
@@ -97,7 +94,7 @@ class Engine:
 
     async def _keep(self, session: str, capture: Capture) -> bool:
         """Write `last_run.*`, as far as there is room."""
-        paths = [list(files.parts_of(LAST_RUN[stream])) for stream in _STREAMS]
+        paths = [list(parts_of(LAST_RUN[stream])) for stream in _STREAMS]
         descriptors = [sealed(capture.kept(stream), "output") for stream in _STREAMS]
         try:
             await self.link.ask("put", descriptors, session=session, paths=paths, partial=True)

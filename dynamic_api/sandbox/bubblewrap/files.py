@@ -8,31 +8,14 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePosixPath
 
-from dynamic_api.errors import Absent, Forbidden, Invalid, Refusal
+from dynamic_api.errors import Absent, Forbidden, Refusal
 from dynamic_api.sandbox.base import FilePart, FileRow
+from dynamic_api.sandbox.paths import ROOTS, parts_of
 
-ROOTS = ("work", "tmp")
 MOST_ROWS = 10_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-
-def parts_of(path: str) -> tuple[str, ...]:
-    """The names in a path of a session, which begins in /work or /tmp. Raises Invalid."""
-    parts = PurePosixPath(path).parts
-    if len(path) > 4096 or "\0" in path or ".." in parts or parts[:1] != ("/",) or parts[1:2] == ():
-        raise _bad_path(path)
-    if parts[1] not in ROOTS:
-        raise _bad_path(path)
-    return parts[1:]
-
-
-def _bad_path(path: str) -> Invalid:
-    return Invalid(
-        "bad_path", "not a path of a session", place=path[:200], mend="begin with /work/ or /tmp/, without .."
-    )
 
 
 @contextmanager

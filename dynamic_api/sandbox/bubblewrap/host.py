@@ -8,9 +8,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from dynamic_api.sandbox.given import PATH
 from dynamic_api.sandbox.scripts import Language
 
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+SYSTEM_PATH = PATH
 """Where programs are looked for: what is bound into the sandbox, never what the API itself runs on."""
 FALLBACK_USER = "nobody"
 STORE_OF_ROOT = Path("/var/lib/skillpress-sandbox")

@@ -112,9 +112,13 @@ class Link:
 
     def kill(self, run: int) -> None:
         """Kill a run; the answer is its end."""
+        self.tell("kill", run=run)
+
+    def tell(self, do: str, **fields: object) -> None:
+        """One message whose answer nobody waits for."""
         self._number += 1
         with contextlib.suppress(Unavailable):
-            self._send({"re": self._number, "do": "kill", "run": run}, ())
+            self._send({"re": self._number, "do": do, **fields}, ())
 
     def _send(self, message: dict[str, object], descriptors: Sequence[int]) -> None:
         if self._socket is None:

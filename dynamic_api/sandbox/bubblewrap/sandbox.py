@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dynamic_api.errors import Absent, Conflict, Invalid, Limited, Refusal, TooLarge, Unavailable
+from dynamic_api.errors import Invalid, Refusal, TooLarge, Unavailable
 from dynamic_api.sandbox.base import MIB, FilePart, FileRow, Health, Job, Level, OnOutput, Outcome
 from dynamic_api.sandbox.bubblewrap import command, files, selftest
 from dynamic_api.sandbox.bubblewrap.cgroups import find_hierarchy, sweep
@@ -19,6 +18,8 @@ from dynamic_api.sandbox.bubblewrap.link import Link
 from dynamic_api.sandbox.bubblewrap.runner import sealed
 from dynamic_api.sandbox.bubblewrap.seccomp import compile_filter
 from dynamic_api.sandbox.bubblewrap.slots import Slots
+from dynamic_api.sandbox.paths import file_parts
+from dynamic_api.sandbox.sessions import Sessions
 
 INODE_BYTES = 16 * 1024
 """A session may have one file for each so many bytes of its disk."""
@@ -37,13 +38,6 @@ class Options:
     sessions: int = 100
 
 
-@dataclass(slots=True)
-class _Session:
-    root: int
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    task: asyncio.Task[object] | None = None
-
-
 class BubblewrapSandbox:
     """Satisfies `base.Sandbox`. Everything happens on the event loop that started it."""
 
@@ -52,7 +46,7 @@ class BubblewrapSandbox:
         self._health = Health("bubblewrap", "refused", reason="not started")
         self._link = Link()
         self._engine: Engine | None = None
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: Sessions[int] = Sessions(options.sessions)
 
     @property
     def health(self) -> Health:
@@ -93,6 +87,7 @@ class BubblewrapSandbox:
         make_store(self._options.store, host.account)
         command.make_etc(self._options.store / "etc")
         rules = compile_filter(network=False)
+        self._link = Link()
         await self._link.start(host.account, self._options.store)
         slots = Slots(self._link, hierarchy, self._options.spare)
         slots.fill(1)
@@ -106,7 +101,7 @@ class BubblewrapSandbox:
 
     async def stop(self) -> None:
         """Close every session and end every run."""
-        for name in list(self._sessions):
+        for name in self._sessions.names():
             await self.close(name)
         engine, self._engine = self._engine, None
         if engine is not None:
@@ -117,50 +112,41 @@ class BubblewrapSandbox:
         """A file system in memory of that size, which lives as long as the session."""
         if self.health.level == "refused":
             raise Unavailable("sandbox_refused", f"nothing is run on this server: {self.health.reason}")
-        if not re.fullmatch(r"[a-z0-9-]{1,64}", session):
-            raise Invalid("bad_session", "not the name of a session", place="sessionId")
-        if session in self._sessions:
-            raise Conflict("session_exists", "there is a session of that name", place="sessionId")
-        if len(self._sessions) >= self._options.sessions:
-            raise Limited(
-                "too_many_sessions", "no more sessions fit on this server", mend="close one, or wait"
-            )
-        inodes = max(LEAST_INODES, disk_bytes // INODE_BYTES)
-        [root] = await self._link.ask("open", session=session, size=disk_bytes, inodes=inodes)
-        self._sessions[session] = _Session(root)
+        self._sessions.reserve(session)
+        root = None
+        try:
+            inodes = max(LEAST_INODES, disk_bytes // INODE_BYTES)
+            [root] = await self._link.ask("open", session=session, size=disk_bytes, inodes=inodes)
+        except asyncio.CancelledError:
+            self._link.tell("close", session=session)
+            raise
+        except OSError as error:
+            raise Unavailable("sandbox_failed", f"no session could be made: {error.strerror}") from error
+        finally:
+            self._sessions.fill(session, root)
 
     async def run(self, session: str, job: Job, on_output: OnOutput | None = None) -> Outcome:
         """See `base.Sandbox`. The account that runs belong to must be able to read the skill's folder."""
-        found = self._find(session)
-        if found.lock.locked():
-            raise Conflict(
-                "session_busy", "a script is running in this session", mend="wait, or open another"
-            )
-        async with found.lock:
-            found.task = asyncio.current_task()
-            try:
-                return await self._started().execute(session, found.root, job, on_output)
-            finally:
-                found.task = None
+        self._find(session)
+        with self._sessions.running(session) as root:
+            return await self._started().execute(session, root, job, on_output)
 
     async def read(self, session: str, path: str, offset: int = 0, size: int = MIB) -> FilePart:
         """Bytes of a regular file."""
-        return files.read(self._find(session).root, path, max(0, offset), max(0, size))
+        return files.read(self._find(session), path, max(0, offset), max(0, size))
 
     async def read_lines(self, session: str, path: str, first: int = 1, count: int = 1000) -> bytes:
         """Lines by number, at most 1 MiB of them."""
-        return files.read_lines(self._find(session).root, path, max(1, first), max(0, count), MIB)
+        return files.read_lines(self._find(session), path, max(1, first), max(0, count), MIB)
 
     async def list(self, session: str, folder: str) -> list[FileRow]:
         """What is directly in a folder."""
-        return files.rows(self._find(session).root, folder)
+        return files.rows(self._find(session), folder)
 
     async def put(self, session: str, path: str, data: bytes) -> None:
         """Write a file whole. Raises TooLarge when the disk of the session has no room for it."""
         self._find(session)
-        parts = files.parts_of(path)
-        if len(parts) < 2:
-            raise Invalid("bad_path", "a folder of its own, not a file", place=path)
+        parts = file_parts(path)
         descriptor = sealed(data, "input")
         try:
             await self._link.ask("put", [descriptor], session=session, paths=[list(parts)])
@@ -175,24 +161,14 @@ class BubblewrapSandbox:
 
     async def close(self, session: str) -> None:
         """End its run, wait until it is dead, and forget its files."""
-        found = self._sessions.pop(session, None)
-        if found is None:
-            return
-        task = found.task
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            await asyncio.wait([task])
-        os.close(found.root)
-        if self._link.alive:
-            await self._link.ask("close", session=session)
+        root = await self._sessions.take_out(session)
+        if root is not None:
+            os.close(root)
+            if self._link.alive:
+                await self._link.ask("close", session=session)
 
-    def _find(self, session: str) -> _Session:
-        found = self._sessions.get(session)
-        if found is None:
-            mend = "run it again with reuseSession to get a new one"
-            raise Absent(
-                "session_not_found", "there is no such session, or it is over", place="sessionId", mend=mend
-            )
+    def _find(self, session: str) -> int:
+        root = self._sessions.find(session)
         if not self._link.alive:
             raise Unavailable("sandbox_failed", "the keeper of the sandbox is gone")
-        return found
+        return root

@@ -45,13 +45,19 @@ class Slots:
         self._link = link
         self._hierarchy = hierarchy
         self._spare = spare
+        self._open = True
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._numbers = itertools.count(1)
         self._made: deque[asyncio.Task[Slot]] = deque()
         self._groups: set[asyncio.Task[None]] = set()
 
     async def take(self) -> Slot:
-        """The next one. Raises Unavailable."""
+        """The next one that lives. Raises Unavailable."""
+        while (slot := await self._next()).ended.done():
+            self.give_back(slot)
+        return slot
+
+    async def _next(self) -> Slot:
         self.fill(1)
         made = self._made.popleft()
         try:
@@ -66,9 +72,9 @@ class Slots:
 
     def fill(self, least: int = 0) -> None:
         """Start making what is missing."""
-        while self._link.alive and len(self._made) < max(self._spare, least):
+        while self._open and self._link.alive and len(self._made) < max(self._spare, least):
             self._made.append(asyncio.create_task(self._make()))
-        if not self._made:
+        if least and not self._made:
             raise _unready("there is no keeper")
 
     def give_back(self, slot: Slot) -> None:
@@ -80,7 +86,8 @@ class Slots:
             task.add_done_callback(self._groups.discard)
 
     async def stop(self) -> None:
-        """End the launchers that wait, and remove every group."""
+        """End the launchers that wait, and remove every group; none is made any more."""
+        self._open = False
         while self._made:
             made = self._made.popleft()
             with contextlib.suppress(OSError, Unavailable):
