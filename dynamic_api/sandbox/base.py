@@ -56,6 +56,7 @@ class Job:
     limits: Limits = Limits()
     layer: Path | None = None
     network: bool = False
+    """No sandbox can give it yet; a job that asks for it is refused."""
 
 
 @dataclass(frozen=True, slots=True)

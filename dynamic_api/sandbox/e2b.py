@@ -29,7 +29,7 @@ from dynamic_api.sandbox.base import (
     OnOutput,
     Outcome,
 )
-from dynamic_api.sandbox.given import check_arguments, check_stdin, environment
+from dynamic_api.sandbox.given import check_arguments, check_network, check_stdin, environment
 from dynamic_api.sandbox.output import Capture
 from dynamic_api.sandbox.paths import file_parts, parts_of
 from dynamic_api.sandbox.scripts import Script, find_script
@@ -126,6 +126,7 @@ class E2BSandbox:
         with self._sessions.running(session) as machine:
             asked = time.monotonic()
             script = find_script(job.folder, job.script)
+            check_network(job)
             check_stdin(job.stdin, job.limits)
             check_arguments(job.args, job.limits)
             async with _translated(session):

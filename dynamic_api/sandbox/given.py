@@ -57,3 +57,14 @@ def check_stdin(data: bytes, limits: Limits) -> None:
     if len(data) > limits.stdin_bytes:
         mend = "send it as an input file"
         raise TooLarge("stdin_too_large", f"more than {limits.stdin_bytes} bytes", place="stdin", mend=mend)
+
+
+def check_network(job: Job) -> None:
+    """Raises Unprocessable: to share the host's network would open its loopback, so there is no way yet."""
+    if job.network:
+        raise Unprocessable(
+            "network_unavailable",
+            "scripts have no network on this server",
+            place=job.script,
+            mend="pass what it would download as stdin or as an input file",
+        )

@@ -14,7 +14,7 @@ from dynamic_api.sandbox.bubblewrap.host import Host
 from dynamic_api.sandbox.bubblewrap.link import Link
 from dynamic_api.sandbox.bubblewrap.runner import Ending, Run, sealed
 from dynamic_api.sandbox.bubblewrap.slots import Slots
-from dynamic_api.sandbox.given import check_stdin, environment
+from dynamic_api.sandbox.given import check_network, check_stdin, environment
 from dynamic_api.sandbox.output import Capture
 from dynamic_api.sandbox.paths import parts_of
 from dynamic_api.sandbox.scripts import Script, find_script
@@ -63,6 +63,7 @@ class Engine:
         self, session: str, job: Job, script: Script, limits: Limits
     ) -> tuple[dict[str, object], list[bytes]]:
         """The plan for the launcher; stdin, arguments, filter and command for its descriptors."""
+        check_network(job)
         check_stdin(job.stdin, limits)
         host = self.host
         if script.language not in languages(host, self.level):
