@@ -11,6 +11,8 @@ from dynamic_api.database.tables import audit_events
 from dynamic_api.ids import new_id
 from dynamic_api.services.caller import Caller, Trace
 
+_APPEND = insert(audit_events)
+
 
 def record(
     db: Connection,
@@ -27,7 +29,7 @@ def record(
     """Append `event`. Without a caller it was an operator at the command line, or the server itself."""
     trace = trace or Trace()
     db.execute(
-        insert(audit_events),
+        _APPEND,
         {
             "id": new_id(),
             "at": now,

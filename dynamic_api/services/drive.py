@@ -24,6 +24,8 @@ TAKEN = frozenset({"import", "claim"})
 """Origins of what somebody chose, which count as installs."""
 RUN_LIFE = DAY
 """How long a run of sync may stay open."""
+_LOCK = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update()
+_MARK = select(users.c.drive_grandfather_high_water).where(users.c.id == bindparam("user_id"))
 _COUNT = select(func.count()).select_from(drive_items).where(drive_items.c.user_id == bindparam("user_id"))
 
 
@@ -98,7 +100,8 @@ def join_collection(db: Connection, caller: Caller, skill_ids: Sequence[str], no
 
 def lock(db: Connection, user_id: str) -> None:
     """Let no other transaction change this drive until this one ends. SQLite has one writer anyway."""
-    db.execute(select(users.c.id).where(users.c.id == user_id).with_for_update()).one()
+    if db.dialect.name != "sqlite":
+        db.execute(_LOCK, {"user_id": user_id}).one()
 
 
 def count(db: Connection, user_id: str) -> int:
@@ -114,8 +117,7 @@ def most(db: Connection, caller: Caller, prices: Credits) -> int | None:
     tier = prices.tiers.get(caller.tier)
     if tier is None or not tier.drive_max:
         return None
-    mark = select(users.c.drive_grandfather_high_water).where(users.c.id == caller.user_id)
-    return max(tier.drive_max, int(db.execute(mark).scalar_one()))
+    return max(tier.drive_max, int(db.execute(_MARK, {"user_id": caller.user_id}).scalar_one()))
 
 
 def require_room(db: Connection, caller: Caller, prices: Credits, now: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from msgspec import Struct
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, bindparam, select
 
 from dynamic_api.catalogue import Skill
 from dynamic_api.database.engine import Database
@@ -22,6 +22,21 @@ from registry_builder.core.ledger import QUARANTINED
 
 IMPORT = "import"
 ACTIVE = "active"
+
+_HELD = select(drive_items.c.ordinal).where(
+    drive_items.c.user_id == bindparam("user_id"), drive_items.c.skill_id == bindparam("skill_id")
+)
+_NEWEST = (skill_versions.c.skill_id == skills.c.id) & (skill_versions.c.ordinal == skills.c.newest)
+_OF_ORGANISATION = (
+    select(skills.c.id, skills.c.name, skills.c.category, skill_versions)
+    .join_from(skills, skill_versions, _NEWEST)
+    .where(
+        skills.c.namespace == ORGANISATION,
+        skills.c.slug == bindparam("slug"),
+        skills.c.deleted_at.is_(None),
+        skill_versions.c.state.in_((ACTIVE, QUARANTINED)),
+    )
+)
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -65,17 +80,7 @@ async def look_up(database: Database, published: Published, slug: str) -> Offer:
 
 
 def _of_organisation(db: Connection, published: Published, slug: str) -> Offer | None:
-    version = (skill_versions.c.skill_id == skills.c.id) & (skill_versions.c.ordinal == skills.c.newest)
-    row = db.execute(
-        select(skills.c.id, skills.c.name, skills.c.category, skill_versions)
-        .join_from(skills, skill_versions, version)
-        .where(
-            skills.c.namespace == ORGANISATION,
-            skills.c.slug == slug,
-            skills.c.deleted_at.is_(None),
-            skill_versions.c.state.in_((ACTIVE, QUARANTINED)),
-        )
-    ).one_or_none()
+    row = db.execute(_OF_ORGANISATION, {"slug": slug}).one_or_none()
     if row is None:
         return None
     reason = published.withdrawn([row.sha256]).get(row.sha256)
@@ -135,8 +140,7 @@ def take(
 
 
 def _holds(db: Connection, user_id: str, skill_id: str) -> bool:
-    query = exists().where(drive_items.c.user_id == user_id, drive_items.c.skill_id == skill_id)
-    return bool(db.execute(select(query)).scalar_one())
+    return db.execute(_HELD, {"user_id": user_id, "skill_id": skill_id}).first() is not None
 
 
 def _placed(offer: Offer) -> Placed:
