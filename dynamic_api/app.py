@@ -15,6 +15,7 @@ from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
+from dynamic_api.accesses import Accesses
 from dynamic_api.background import Task, running
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
@@ -27,6 +28,7 @@ from dynamic_api.housekeeping import Housekeeper
 from dynamic_api.inbox import Inbox
 from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
+from dynamic_api.locks import Locks
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub, Host
@@ -132,6 +134,8 @@ def _context(
         sources=Sources(github, rules.sources, fresh=timedelta(seconds=rules.source_seconds)),
         inbox=Inbox(database, catalogue, settings.telemetry),
         leaderboard=Leaderboard(database, known),
+        locks=Locks(database, known, public_url),
+        accesses=Accesses(database),
     )
 
 
@@ -167,7 +171,8 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
     housekeeper = Housekeeper(context.database, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
-    return deliverer.run, context.inbox.run, housekeeper.run, keeper.run
+    own = (context.inbox.run, context.accesses.run)
+    return (deliverer.run, *own, housekeeper.run, keeper.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dynamic_api.accesses import Accesses
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.inbox import Inbox
 from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
+from dynamic_api.locks import Locks
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
@@ -57,6 +59,8 @@ class Context:
     advisories: Advisories | None
     inbox: Inbox
     leaderboard: Leaderboard
+    locks: Locks
+    accesses: Accesses
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: dict[str, Caller] = field(default_factory=dict)

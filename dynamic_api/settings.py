@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from dynamic_api.ai_query.config import AiQuery
 from dynamic_api.sections import Credentials, Telemetry, Webhooks
 from dynamic_api.sections import Section as _Section
 from registry_builder.core.errors import Misuse
@@ -171,6 +172,7 @@ class Settings(_Section, frozen=True):
     credentials: Credentials = Credentials()
     telemetry: Telemetry = Telemetry()
     github: GitHub = GitHub()
+    ai_query: AiQuery = AiQuery()
 
 
 SECTIONS: Mapping[str, type[Struct]] = {

@@ -145,12 +145,14 @@ class Catalogue:
             rows = connection.execute(query, (_json(slugs), _json(ids))).fetchall()
         return {skill.slug: skill for skill in map(self._decoded, rows)}
 
-    def page(self, after: str = "", limit: int = LIMIT) -> tuple[Skill, ...]:
-        """What is offered, by slug, from the first slug after `after`. Collections are not among them."""
-        query = (
-            "SELECT record FROM skill WHERE slug > ? AND offered != '' AND type != ? ORDER BY slug LIMIT ?"
-        )
-        values = (after if _is_key(after) else "", BUNDLE, max(0, limit))
+    def page(self, after: str = "", limit: int = LIMIT, kind: str | None = None) -> tuple[Skill, ...]:
+        """What is offered, by slug, from the first slug after `after`; of one type, or of all.
+
+        Collections are not among them.
+        """
+        which = "type != ?" if kind is None else "type = ? AND type != 'bundle'"
+        query = f"SELECT record FROM skill WHERE slug > ? AND offered != '' AND {which} ORDER BY slug LIMIT ?"  # noqa: S608 - our own words
+        values = (after if _is_key(after) else "", kind or BUNDLE, max(0, limit))
         with self._readers.reading() as connection:
             rows = connection.execute(query, values).fetchall()
         return tuple(skill for skill in map(self._decoded, rows) if skill.offered)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from dynamic_api.catalogue.bucket import read_document, read_exactly
-from dynamic_api.catalogue.skill import BUNDLE, Answer, Skill, Version
+from dynamic_api.catalogue.skill import BUNDLE, Answer, Skill, SxBundle, Version
 from registry_builder.core.artifact import OWN, read
 from registry_builder.core.errors import BadArchive
 from registry_builder.core.folder import File, Folder
@@ -143,6 +143,7 @@ def answer_of(body: bytes) -> Answer:
 
 
 def _version(row: Row) -> Version:
+    sx = row.derived.get("sx")
     return Version(
         ordinal=row.version,
         label=row.label,
@@ -153,6 +154,7 @@ def _version(row: Row) -> Version:
         files=row.files,
         bytes=row.bytes,
         reason=None if row.reason is UNSET else str(row.reason),
+        sx=SxBundle(sx.sha256, sx.size, sx.clients, sx.dependencies) if sx else None,
     )
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 LINK = "catalogue.sqlite3"
 DAMAGED = "damaged"
 """A reader puts a file of this name beside a local file that it cannot read; the loader makes a new one."""
-FORMAT = 2
+FORMAT = 3
 """Raised with every change of the tables or of how words are cut: older files are made anew."""
 WEIGHTS = {"slug": 10.0, "title": 8.0, "tags": 5.0, "description": 1.0}
 """The columns of short fields, and what a word in each is worth."""

@@ -9,6 +9,15 @@ BUNDLE = "bundle"
 """The type of a name that is a collection."""
 
 
+class SxBundle(Struct, frozen=True, array_like=True):
+    """The bundle that sx gets of a version, and what its lock repeats of it."""
+
+    sha256: str
+    size: int
+    clients: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+
+
 class Version(Struct, frozen=True, array_like=True):
     """One minted version. `time` is RFC 3339; `reason` says why it is yanked or quarantined."""
 
@@ -21,6 +30,7 @@ class Version(Struct, frozen=True, array_like=True):
     files: int
     bytes: int
     reason: str | None = None
+    sx: SxBundle | None = None
 
 
 class Skill(Struct, frozen=True, array_like=True):

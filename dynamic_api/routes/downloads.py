@@ -86,15 +86,15 @@ async def fetch_public(call: Call) -> Response:
     headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
     if call.request.headers.get("if-none-match") in {etag, "*"}:
         return Response(status_code=304, headers=headers)
-    elsewhere = _elsewhere(context)
-    if elsewhere is not None:
-        target = f"{elsewhere}/{download_key(slug, sha256)}"
+    bucket = elsewhere(context)
+    if bucket is not None:
+        target = f"{bucket}/{download_key(slug, sha256)}"
         return RedirectResponse(target, 302, {"Cache-Control": f"public, max-age={REDIRECT_SECONDS}"})
     body = await context.public_bytes.body(slug, sha256)
     return Response(body, 200, headers, ZIP)
 
 
-def _elsewhere(context: Context) -> str | None:
+def elsewhere(context: Context) -> str | None:
     """The bucket's public address, when it is on another host than ours (9.4)."""
     url = context.settings.server.assets_url
     if url is None or urlsplit(url).netloc == urlsplit(context.public_url).netloc:

@@ -10,8 +10,10 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection
 from starlette.requests import Request
+from starlette.responses import Response
 
 from dynamic_api.context import Context
+from dynamic_api.errors import Refusal
 from dynamic_api.services.access import refused
 from dynamic_api.services.caller import Caller, Trace
 
@@ -108,5 +110,9 @@ class Endpoint:
     media_type: str = "application/json"
     limit: str | None = None
     """Another bucket of the limiter than the credential's: "telemetry", or "none"."""
+    bots: bool = False
+    """Whether a bot's key is let in."""
+    refusal: Callable[[Refusal], Response] | None = None
+    """Writes an error where clients do not read ours."""
     form: Mapping[str, str] | None = None
     """Parts of a multipart body, name → description."""

@@ -109,6 +109,8 @@ async def admit(
     )
     if endpoint.auth is not Auth.UPLOAD:
         access.require_beyond_uploads(caller)
+    if not endpoint.bots:
+        access.require_person(caller)
     return caller, left
 
 

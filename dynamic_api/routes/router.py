@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers
@@ -10,10 +11,12 @@ from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api.context import Context
-from dynamic_api.errors import Absent
+from dynamic_api.errors import Absent, Refusal
 from dynamic_api.routes import answers
 from dynamic_api.routes.base import respond
 from dynamic_api.routes.endpoint import Endpoint
+
+_SLASHES = re.compile("/{2,}")
 
 
 class Resource(BaseRoute):
@@ -41,7 +44,12 @@ class Resource(BaseRoute):
             await self._other_method(scope, receive, send)
             return
         scope["route_name"] = endpoint.name
-        response = await respond(self._context, endpoint, Request(scope, receive))
+        try:
+            response = await respond(self._context, endpoint, Request(scope, receive))
+        except Refusal as refusal:
+            if endpoint.refusal is None:
+                raise
+            response = endpoint.refusal(refusal)
         await response(scope, receive, send)
 
     async def _other_method(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +80,9 @@ class Router:
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "//" in scope["path"]:
+            # sx appends paths to the address as it was configured, with a slash at its end or not.
+            scope["path"] = _SLASHES.sub("/", scope["path"])
         literal = self._literal.get(scope["path"])
         if literal is not None:
             scope["path_params"] = {}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dynamic_api.routes import (
     account,
+    asset_reports,
+    asset_upload,
+    assets,
     collections,
     credentials,
     downloads,
@@ -25,6 +28,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *skills.ENDPOINTS,
     *downloads.ENDPOINTS,
     *sync.ENDPOINTS,
+    *assets.ENDPOINTS,
+    *asset_reports.ENDPOINTS,
+    *asset_upload.ENDPOINTS,
     *drive_updates.ENDPOINTS,
     *drive.ENDPOINTS,
     *collections.ENDPOINTS,

@@ -6,11 +6,19 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from dynamic_api.database.tables import api_keys, collection_skills, drive_items, skills, users
+from dynamic_api.database.tables import (
+    api_keys,
+    bot_keys,
+    bots,
+    collection_skills,
+    drive_items,
+    skills,
+    users,
+)
 from dynamic_api.errors import Absent, Forbidden, Unauthenticated
 from dynamic_api.ids import digest
 from dynamic_api.services.accounts import User
-from dynamic_api.services.caller import SCOPED, UPLOAD_ONLY, Caller
+from dynamic_api.services.caller import BOT, SCOPED, UPLOAD_ONLY, USER, Caller
 
 WHERE_TO_GET_ONE = "make one: skillpress admin key create EMAIL"
 
@@ -33,12 +41,27 @@ _CALLER = select(
 ).join_from(api_keys, users, api_keys.c.owner_id == users.c.id)
 _BY_SECRET = _CALLER.where(api_keys.c.sha256 == bindparam("sha256"))
 _BY_ID = _CALLER.where(api_keys.c.id == bindparam("key_id"))
+_BOT = (
+    select(
+        bot_keys.c.id,
+        bot_keys.c.bot_id,
+        bot_keys.c.label,
+        bot_keys.c.prefix,
+        bot_keys.c.expires_at,
+        bots.c.slug,
+    )
+    .join_from(bot_keys, bots, bot_keys.c.bot_id == bots.c.id)
+    .where(bot_keys.c.sha256 == bindparam("sha256"))
+)
 _ALLOWED = select(collection_skills.c.skill_id).where(collection_skills.c.key_id == bindparam("key_id"))
 
 
 def caller_of(db: Connection, secret: str, now: int) -> Caller:
-    """The caller whose key is `secret`. Raises Unauthenticated."""
-    return _caller(db, db.execute(_BY_SECRET, {"sha256": digest(secret)}).one_or_none(), now)
+    """The caller whose key is `secret`, an account's or a bot's. Raises Unauthenticated."""
+    row = db.execute(_BY_SECRET, {"sha256": digest(secret)}).one_or_none()
+    if row is None and (bot := db.execute(_BOT, {"sha256": digest(secret)}).one_or_none()):
+        return _bot(bot, now)
+    return _caller(db, row, now)
 
 
 def caller_with(db: Connection, key_id: str, now: int) -> Caller:
@@ -74,6 +97,27 @@ def _caller(db: Connection, row: Any, now: int) -> Caller:
     return caller
 
 
+def _bot(row: Any, now: int) -> Caller:
+    caller = Caller(
+        user_id=row.bot_id,
+        email=f"bot:{row.slug}",
+        role=USER,
+        tier="",
+        key_id=row.id,
+        key_name=row.label,
+        key_kind=BOT,
+        key_prefix=row.prefix,
+        allowed=None,
+        include_team=False,
+        include_shared=False,
+        rate_limit_per_minute=None,
+        expires_at=row.expires_at,
+        bot_slug=row.slug,
+    )
+    require_in_time(caller, now)
+    return caller
+
+
 def _why_not(enabled: bool, revoked_at: int | None, disabled_at: int | None) -> str | None:
     if revoked_at is not None:
         return "this API key was revoked"
@@ -86,6 +130,12 @@ def require_in_time(caller: Caller, now: int) -> None:
     """Raise Unauthenticated for a key whose time is over."""
     if caller.expires_at is not None and caller.expires_at <= now:
         raise refused("this API key has expired", code="unauthorized")
+
+
+def require_person(caller: Caller) -> None:
+    """Raise Forbidden for a bot's key."""
+    if caller.is_bot:
+        raise Forbidden("access_denied", "a bot's key is for sx only", mend="call with a key of an account")
 
 
 def require_beyond_uploads(caller: Caller) -> None:

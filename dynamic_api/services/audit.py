@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from sqlalchemy import Connection, insert
@@ -12,6 +12,9 @@ from dynamic_api.ids import new_id
 from dynamic_api.services.caller import Caller, Trace
 
 _APPEND = insert(audit_events)
+Row = dict[str, object]
+AUDITED = "audited"
+"""On a connection's `info`: its transaction has rows that want to be linked."""
 
 
 def record(
@@ -27,23 +30,55 @@ def record(
     data: Mapping[str, object] | None = None,
 ) -> None:
     """Append `event`. Without a caller it was an operator at the command line, or the server itself."""
-    trace = trace or Trace()
-    db.execute(
-        _APPEND,
-        {
-            "id": new_id(),
-            "at": now,
-            "event": event,
-            "actor_id": caller.user_id if caller else None,
-            "actor_name": caller.email if caller else "operator",
-            "key_prefix": caller.key_prefix if caller else None,
-            "target_type": target_type,
-            "target_id": target_id,
-            "target_name": target_name[:255],
-            "address": trace.address or None,
-            "user_agent": trace.user_agent[:255] or None,
-            "session_id": trace.session_id,
-            "request_id": trace.request_id or None,
-            "data": msgspec.json.encode(data or {}, order="sorted").decode(),
-        },
+    made = row(
+        event,
+        target_type,
+        now=now,
+        caller=caller,
+        trace=trace,
+        target_id=target_id,
+        target_name=target_name,
+        data=data,
     )
+    record_all(db, [made])
+
+
+def row(
+    event: str,
+    target_type: str,
+    *,
+    now: int,
+    caller: Caller | None = None,
+    trace: Trace | None = None,
+    target_id: str | None = None,
+    target_name: str = "",
+    data: Mapping[str, object] | None = None,
+) -> Row:
+    """One event, to be appended with others."""
+    trace = trace or Trace()
+    told = dict(data or {})
+    if caller is not None and caller.bot_slug is not None:
+        told["bot"] = caller.bot_slug
+    return {
+        "id": new_id(),
+        "at": now,
+        "event": event[:64],
+        "actor_id": caller.user_id if caller else None,
+        "actor_name": caller.email if caller else "operator",
+        "key_prefix": caller.key_prefix if caller else None,
+        "target_type": target_type[:32],
+        "target_id": target_id,
+        "target_name": target_name[:255],
+        "address": trace.address or None,
+        "user_agent": trace.user_agent[:255] or None,
+        "session_id": trace.session_id[:128] if trace.session_id else None,
+        "request_id": trace.request_id or None,
+        "data": msgspec.json.encode(told, order="sorted").decode(),
+    }
+
+
+def record_all(db: Connection, rows: Sequence[Row]) -> None:
+    """Append `rows`. `seal` links them into the chain before the transaction ends."""
+    if rows:
+        db.execute(_APPEND, list(rows))
+        db.info[AUDITED] = True

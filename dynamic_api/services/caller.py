@@ -7,6 +7,8 @@ from msgspec import Struct
 from dynamic_api.errors import Forbidden
 
 ALL_SKILLS, SCOPED, UPLOAD_ONLY = "all_skills", "scoped", "upload_only"
+BOT = "bot"
+"""The kind of a bot's key, which is in a table of its own."""
 USER, MODERATOR, ADMIN = "user", "moderator", "admin"
 
 
@@ -26,6 +28,13 @@ class Caller(Struct, frozen=True, kw_only=True):
     include_shared: bool
     rate_limit_per_minute: int | None
     expires_at: int | None
+    bot_slug: str | None = None
+    """Of a bot's key: then `user_id` is the bot's, and there is no account."""
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether a bot calls: only what is for sx is open to it."""
+        return self.bot_slug is not None
 
     @property
     def is_staff(self) -> bool:

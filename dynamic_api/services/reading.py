@@ -81,7 +81,7 @@ def take(
     except Unfit as error:
         raise Unprocessable(error.code, error.message, place=error.place, mend=error.mend) from error
     report = scan(folder, advisories)
-    _require_grade(report, limits)
+    require_grade(report, limits)
     version = NewVersion(
         slug=skill.name,
         type=skill.type,
@@ -140,7 +140,8 @@ def _unfit(findings: tuple[Finding, ...]) -> Invalid:
     )
 
 
-def _require_grade(report: Report, limits: Uploads) -> None:
+def require_grade(report: Report, limits: Uploads) -> None:
+    """Raise Unprocessable for a grade that the settings refuse."""
     worst = limits.refuse_grade
     if worst != "never" and report.grade >= worst:
         raise Unprocessable(

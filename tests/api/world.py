@@ -120,12 +120,18 @@ class World:
             client.close()
 
 
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The address of a server that runs `app` in a thread."""
+def listening() -> tuple[socket.socket, str]:
+    """A socket on a free port, and its address."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(1024)
+    return listener, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def serving(app: Any, listener: socket.socket | None = None) -> Iterator[str]:
+    """The address of a server that runs `app` in a thread, on `listener` when that was opened before."""
+    listener = listener or listening()[0]
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="on", ws="none")
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
@@ -155,8 +161,9 @@ def world(
     table["data"] = {"database_url": database_url} | table.get("data", {})
     clock = Clock()
     data = open_folder(folder)
-    app = build(parse(table, "test"), data, "http://127.0.0.1", published_folder=registry, now=clock)
-    with serving(app) as url, httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous:
+    listener, address = listening()
+    app = build(parse(table, "test"), data, address, published_folder=registry, now=clock)
+    with serving(app, listener) as url, httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous:
         made = World(app, url, clock, data.path, registry, anonymous)
         try:
             yield made

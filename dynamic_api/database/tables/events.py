@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text, text
 
 from dynamic_api.database.tables.base import key, metadata, moment, reference
 
@@ -75,5 +75,11 @@ audit_events = Table(
     Index("ix_audit_events_target", "target_type", "target_name", "at"),
     Index("ix_audit_events_actor", "actor_id", "at"),
     Index("ix_audit_events_chain", "writer", "sequence"),
+    Index(
+        "ix_audit_events_unsealed",
+        "at",
+        sqlite_where=text("sha256 IS NULL"),
+        postgresql_where=text("sha256 IS NULL"),
+    ),
 )
 """writer, sequence and sha256: one hash chain for each writer process, set when a batch commits."""

@@ -1,0 +1,72 @@
+"""Audit rows of what was only read, on their way into the log: written many at a time.
+
+The client has its answer before the row is on disk. A crash loses what came in the last FLUSH_SECONDS; a stop
+loses nothing. A commit for each lock that is fetched would make reading as dear as writing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from dynamic_api.background import pause
+from dynamic_api.database.engine import Database
+from dynamic_api.errors import Refusal, Unavailable
+from dynamic_api.logs import log
+from dynamic_api.services import audit, popularity
+from dynamic_api.services.audit import Row
+
+FLUSH_SECONDS = 0.25
+BATCH = 500
+WAITING = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A row of the log; `skill_id` is what was downloaded, for the statistics."""
+
+    row: Row
+    now: int
+    skill_id: str | None = None
+
+
+class Accesses:
+    """Takes rows on the loop; `run` writes them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[Access] = deque()
+
+    def note(self, access: Access) -> None:
+        """Keep `access`. Raises Unavailable when too many wait: what is not logged is not given."""
+        if len(self._waiting) >= WAITING:
+            raise Unavailable("audit_full", "the audit log cannot keep up", mend="try again later")
+        self._waiting.append(access)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write what came, again and again, and all that is left at the end."""
+        while not stop.is_set():
+            await pause(stop, FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what waits now."""
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                await self._database.write(lambda db: _store(db, batch))  # noqa: B023
+            except Refusal as refusal:
+                log.warning("audit: %s", refusal.message)
+                self._waiting.extendleft(reversed(batch))
+                return
+
+
+def _store(db: Connection, batch: Sequence[Access]) -> None:
+    audit.record_all(db, [access.row for access in batch])
+    for access in batch:
+        if access.skill_id is not None:
+            popularity.count(db, [access.skill_id], popularity.INSTALLS, access.now)

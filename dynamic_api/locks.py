@@ -1,0 +1,76 @@
+"""The sx.lock of each caller, kept while nothing that it may show has changed.
+
+What has changed is told by a serial that triggers raise (`asset_stamps`) and by the stamp of the published
+view. On SQLite even the serial is read only after some commit. So a lock that is known costs no resolving,
+and one whose ETag the client has costs no body.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from dynamic_api.database.engine import Database
+from dynamic_api.services import asset_lock
+from dynamic_api.services.caller import Caller
+from dynamic_api.services.published import Published
+from dynamic_api.sx.lock import etag
+
+TAGS_KEPT = 20_000
+BYTES_KEPT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A lock as it was made. `body` is None once it made room for others."""
+
+    stamp: tuple[object, int]
+    etag: str
+    body: bytes | None
+
+
+class Locks:
+    """For one process. `origin` is our own address: every URL in a lock is on it."""
+
+    def __init__(self, database: Database, published: Published, origin: str) -> None:
+        self._database = database
+        self._published = published
+        self._origin = origin
+        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._bodies: OrderedDict[str, int] = OrderedDict()
+        self._size = 0
+        self._serial: tuple[int | None, int] = (None, 0)
+
+    async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
+        """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
+        # Read before the lock is made: what changes meanwhile makes it anew next time.
+        stamp = (self._published.stamp, await self._current())
+        known = self._known.get(caller.user_id)
+        if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
+            body = await self._database.read(
+                lambda db: asset_lock.body(db, self._published, caller, self._origin)
+            )
+            known = Known(stamp, etag(body, caller.user_id), body)
+            self._keep(caller.user_id, known)
+        return known.etag, None if shown == known.etag else known.body
+
+    async def _current(self) -> int:
+        committed = self._database.stamp()
+        if committed is None or committed != self._serial[0]:
+            self._serial = (committed, await self._database.read(asset_lock.stamp))
+        return self._serial[1]
+
+    def _keep(self, who: str, known: Known) -> None:
+        self._size -= self._bodies.pop(who, 0)
+        self._known[who] = known
+        self._known.move_to_end(who)
+        self._bodies[who] = len(known.body or b"")
+        self._size += len(known.body or b"")
+        while self._size > BYTES_KEPT and len(self._bodies) > 1:
+            other, size = self._bodies.popitem(last=False)
+            self._size -= size
+            if dropped := self._known.get(other):
+                self._known[other] = Known(dropped.stamp, dropped.etag, None)
+        if len(self._known) > TAGS_KEPT:
+            gone, _ = self._known.popitem(last=False)
+            self._size -= self._bodies.pop(gone, 0)

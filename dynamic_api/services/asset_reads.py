@@ -1,0 +1,78 @@
+"""One asset as a caller sees it, by its slug or by the name it was sent with; and its bytes, by version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
+from dynamic_api.errors import Absent
+from dynamic_api.services import assets, reach
+from dynamic_api.services.assets import Found
+from dynamic_api.services.caller import Caller
+from dynamic_api.services.published import Published, taken_back
+from registry_builder.core.ledger import QUARANTINED
+
+
+class Bytes(Struct, frozen=True, kw_only=True):
+    """Where the bundle of a version is: in the bucket, or in the private store."""
+
+    skill_id: str
+    slug: str
+    label: str
+    sha256: str
+    size: int
+    is_published: bool
+
+
+def find(db: Connection, published: Published, caller: Caller, name: str) -> Found | None:
+    """What `name` is for the caller: what is installed for them first, as in their lock, then by nearness."""
+    return next(iter(visible(db, caller, assets.named(db, published, name))), None)
+
+
+def require(db: Connection, published: Published, caller: Caller, name: str) -> Found:
+    """`find`. Raises Absent."""
+    found = find(db, published, caller, name)
+    if found is None:
+        raise no_asset(name)
+    return found
+
+
+def visible(db: Connection, caller: Caller, found: Iterable[Found]) -> list[Found]:
+    """Those of `found` that the caller may see, what a lock would mean first."""
+    ordered = list(found)
+    reached = reach.reaches(db, caller, [each.id for each in ordered])
+    open_to_all = {ORGANISATION, PUBLISHED, caller.user_id}
+    seen = [each for each in ordered if each.namespace in open_to_all or each.id in reached]
+    return sorted(seen, key=lambda each: (each.id not in reached, assets.rank(each, caller), each.id))
+
+
+def labels(db: Connection, published: Published, caller: Caller, name: str) -> list[str]:
+    """Every version that there is, newest last, so that sx chooses a new one; none of an unknown name."""
+    found = find(db, published, caller, name)
+    return [] if found is None else [kept.version.label for kept in found.newest_first()][::-1]
+
+
+def bundle(db: Connection, published: Published, caller: Caller, name: str, label: str) -> Bytes:
+    """The bytes of one version. Raises Absent, Withdrawn."""
+    found = require(db, published, caller, name)
+    kept = found.at(label)
+    if kept is None:
+        raise Absent("version_not_found", f"{found.slug} has no version {label}", mend="see its list.txt")
+    if kept.version.state == QUARANTINED:
+        raise taken_back(QUARANTINED)
+    return Bytes(
+        skill_id=found.id,
+        slug=found.slug,
+        label=label,
+        sha256=kept.version.sha256,
+        size=kept.version.size,
+        is_published=found.is_published,
+    )
+
+
+def no_asset(name: str) -> Absent:
+    """The answer for what is not there and for what the caller may not see."""
+    return Absent("asset_not_found", f"there is no asset {name!r}", mend="list them: sx vault list")

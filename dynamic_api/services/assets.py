@@ -1,0 +1,251 @@
+"""Assets as sx sees them: private ones with their versions, and published ones out of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, or_, select
+
+from dynamic_api.catalogue.skill import Skill
+from dynamic_api.database.tables import skill_versions, skills
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
+from dynamic_api.ids import undashed
+from dynamic_api.services.caller import Caller
+from dynamic_api.services.published import Published
+from dynamic_api.sx.identity import slug_of
+from dynamic_api.sx.values import Asset, Version
+from dynamic_api.sx.version import read
+from dynamic_api.sx.vocabulary import lock_type
+from registry_builder.core.ledger import QUARANTINED, SERVED, YANKED
+
+OWN, FOREIGN, ORGANISED, OFFERED = 0, 2, 3, 4
+_UNREADABLE = ((-1, 0, 0), 0, ())
+
+
+class SxFacts(Struct, frozen=True):
+    """What a lock repeats of a private version's metadata."""
+
+    clients: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+
+
+class _Facts(Struct, frozen=True):
+    sx: SxFacts | None = None
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """One version with what lists show of it; `at` is in milliseconds."""
+
+    version: Version
+    files: int
+    at: int
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """An asset. `type` as locks spell it, `name` as it was first sent. `versions` are in order of arrival."""
+
+    id: str
+    namespace: str
+    slug: str
+    type: str
+    name: str
+    description: str
+    owner_id: str | None
+    created_at: int
+    versions: tuple[Kept, ...]
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is the bucket's; everything else is private."""
+        return self.namespace == PUBLISHED
+
+    @property
+    def updated_at(self) -> int:
+        """When its newest version came."""
+        return max((kept.at for kept in self.versions), default=self.created_at)
+
+    def newest_first(self) -> list[Kept]:
+        """By semantic version, as sx sorts them."""
+        return sorted(self.versions, key=_order, reverse=True)
+
+    def at(self, label: str) -> Kept | None:
+        """The version with this label."""
+        return next((kept for kept in self.versions if kept.version.label == label), None)
+
+    def served(self) -> list[Kept]:
+        """Those that may be had, newest first."""
+        return [kept for kept in self.newest_first() if kept.version.state in SERVED]
+
+
+def as_asset(found: Found, caller: Caller) -> Asset:
+    """For the resolver: of one name the lowest rank is meant (DESIGN.md D9)."""
+    return Asset(
+        id=found.id,
+        name=found.slug,
+        type=found.type,
+        versions=tuple(kept.version for kept in found.versions),
+        rank=rank(found, caller),
+    )
+
+
+def rank(found: Found, caller: Caller) -> int:
+    """Own before somebody else's, then the organisation's, then what is published."""
+    named = {caller.user_id: OWN, ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
+    return named.get(found.namespace, FOREIGN)
+
+
+def by_ids(db: Connection, published: Published, ids: Sequence[str]) -> list[Found]:
+    """The assets with these ids, in no order; what is deleted is not among them."""
+    if not ids:
+        return []
+    rows = db.execute(_BY_IDS, {"ids": list(ids)}).fetchall()
+    private = _grouped(rows, published)
+    records = published.by_ids([each for each in ids if each not in private])
+    offered = (records.get(each) for each in ids if each not in private)
+    return [*private.values(), *(of_record(record) for record in offered if record is not None)]
+
+
+def by_names(db: Connection, published: Published, caller: Caller, names: Iterable[str]) -> list[Found]:
+    """What these slugs may mean for `caller`: own, the organisation's, published."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return []
+    spaces = [ORGANISATION, caller.user_id]
+    rows = db.execute(_BY_NAMES, {"names": wanted, "spaces": spaces}).fetchall()
+    records = published.by_slugs(wanted)
+    return [*_grouped(rows, published).values(), *map(of_record, records.values())]
+
+
+def named(db: Connection, published: Published, name: str) -> list[Found]:
+    """All assets that `name` may mean, whoever may see them: by slug, or by the name they were sent with."""
+    slugs = sorted({name, slug_of(name)} - {""})
+    rows = db.execute(_NAMED, {"slugs": slugs, "name": name}).fetchall()
+    records = published.by_slugs(slugs)
+    return [*_grouped(rows, published).values(), *map(of_record, records.values())]
+
+
+def of_record(record: Skill) -> Found:
+    """A published skill; versions without a bundle for sx are none."""
+    buried = record.state not in {*SERVED, QUARANTINED}
+    versions = [
+        Kept(
+            version=Version(
+                label=str(item.ordinal),
+                ordinal=item.ordinal,
+                sha256=item.sx.sha256,
+                size=item.sx.size,
+                state=YANKED if buried and item.state in SERVED else item.state,
+                clients=item.sx.clients,
+                dependencies=item.sx.dependencies,
+            ),
+            files=item.files + 1,
+            at=_moment(item.time),
+        )
+        for item in record.versions
+        if item.sx is not None
+    ]
+    return Found(
+        id=undashed(record.id),
+        namespace=PUBLISHED,
+        slug=record.slug,
+        type=lock_type(record.type),
+        name=record.name,
+        description=record.description,
+        owner_id=None,
+        created_at=_moment(record.versions[0].time) if record.versions else 0,
+        versions=tuple(versions),
+    )
+
+
+def private_rows(db: Connection, published: Published, statement: Any, values: dict[str, Any]) -> list[Found]:
+    """What a statement with the columns of `COLUMNS` gives, by id, in the order of its rows."""
+    return list(_grouped(db.execute(statement, values).fetchall(), published).values())
+
+
+def _grouped(rows: Sequence[Any], published: Published) -> dict[str, Found]:
+    """Id → asset, of rows with one version each."""
+    withdrawn = published.withdrawn({row.sha256 for row in rows if row.sha256}) if rows else {}
+    groups: dict[str, list[Any]] = {}
+    for row in rows:
+        groups.setdefault(row.id, []).append(row)
+    return {each: _found(group, withdrawn) for each, group in groups.items()}
+
+
+def _found(group: Sequence[Any], withdrawn: Any) -> Found:
+    first = group[0]
+    kept = [_kept(row, withdrawn) for row in sorted(group, key=lambda row: row.ordinal or 0) if row.sha256]
+    return Found(
+        id=first.id,
+        namespace=first.namespace,
+        slug=first.slug,
+        type=lock_type(first.type),
+        name=first.name,
+        description=first.description,
+        owner_id=first.owner_id,
+        created_at=first.created_at,
+        versions=tuple(each for each in kept if each is not None),
+    )
+
+
+def _kept(row: Any, withdrawn: Any) -> Kept | None:
+    """None for a version that was not made for sx."""
+    facts = _DECODER.decode(row.facts).sx
+    if facts is None:
+        return None
+    version = Version(
+        label=row.label,
+        ordinal=row.ordinal,
+        sha256=row.sha256,
+        size=row.size,
+        state=QUARANTINED if row.sha256 in withdrawn else row.state,
+        clients=facts.clients,
+        dependencies=facts.dependencies,
+    )
+    return Kept(version=version, files=row.files, at=row.version_at)
+
+
+def _order(kept: Kept) -> tuple[Any, int]:
+    return read(kept.version.label) or _UNREADABLE, kept.version.ordinal
+
+
+def _moment(written: str) -> int:
+    return int(datetime.fromisoformat(written).timestamp() * 1000)
+
+
+_DECODER = msgspec.json.Decoder(_Facts)
+COLUMNS = (
+    skills.c.id,
+    skills.c.namespace,
+    skills.c.slug,
+    skills.c.type,
+    skills.c.name,
+    skills.c.description,
+    skills.c.owner_id,
+    skills.c.created_at,
+    skill_versions.c.ordinal,
+    skill_versions.c.label,
+    skill_versions.c.sha256,
+    skill_versions.c.size,
+    skill_versions.c.files,
+    skill_versions.c.state,
+    skill_versions.c.facts,
+    skill_versions.c.created_at.label("version_at"),
+)
+_JOINED = skills.outerjoin(skill_versions, skill_versions.c.skill_id == skills.c.id)
+PRIVATE = (
+    select(*COLUMNS)
+    .select_from(_JOINED)
+    .where(skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
+)
+_BY_IDS = PRIVATE.where(skills.c.id.in_(bindparam("ids", expanding=True)))
+_BY_NAMES = PRIVATE.where(
+    skills.c.slug.in_(bindparam("names", expanding=True)),
+    skills.c.namespace.in_(bindparam("spaces", expanding=True)),
+)
+_NAMED = PRIVATE.where(
+    or_(skills.c.slug.in_(bindparam("slugs", expanding=True)), skills.c.name == bindparam("name"))
+)
