@@ -52,8 +52,8 @@ ROWS: Mapping[int, str] = {
     35: "POST /api/v1/migrations/anonymous-adopt",
 }
 _PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
-_ROWS = re.compile(r"\bRows? (\d+(?:(?:, | and | to |–)\d+)*)")
-_RULE = re.compile(r"(?<![\d.])(\d{1,2}\.\d)(?![\d.])")
+_ROWS = re.compile(r"\bRows? (\d+(?:(?:, | and | to |–)\d+(?!\d|\.\d))*)")
+_RULE = re.compile(r"(?<![\d.])(\d{1,2}\.\d)(?![\d.])|^(\d{1,2})(?=[:,])")
 _KEYS = {
     Auth.ANONYMOUS: "none, or a key",
     Auth.KEY: "key",
@@ -98,7 +98,7 @@ def _listed(names: list[str]) -> str:
 
 def _by_number(rule: str) -> tuple[int, int]:
     whole, _, part = rule.partition(".")
-    return int(whole), int(part)
+    return int(whole), int(part or 0)
 
 
 def _tests() -> Iterator[tuple[str, frozenset[int], frozenset[str]]]:
@@ -107,7 +107,7 @@ def _tests() -> Iterator[tuple[str, frozenset[int], frozenset[str]]]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 text = ast.get_docstring(node) or ""
-                rows, rules = _rows_in(text), frozenset(_RULE.findall(text))
+                rows, rules = _rows_in(text), frozenset(part or whole for part, whole in _RULE.findall(text))
                 if rows or rules:
                     yield f"{path.stem}::{node.name}", rows, rules
 

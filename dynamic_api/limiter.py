@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from dynamic_api.errors import Limited
+from dynamic_api.logs import log
 from registry_builder.core.errors import Misuse
 
 MINUTE_SECONDS = 60
+PATIENCE_SECONDS = 1.0
 IN_MEMORY = "memory://"
 _MOST_WINDOWS = 100_000
 
@@ -78,7 +80,7 @@ class _Memory:
 
 
 class _Shared:
-    """Windows in Redis or Valkey."""
+    """Windows in Redis or Valkey; while that is away, in memory."""
 
     def __init__(self, address: str) -> None:
         from limits import RateLimitItemPerMinute
@@ -86,17 +88,38 @@ class _Shared:
         from limits.strategies import FixedWindowRateLimiter
 
         try:
-            storage = storage_from_string(address)
+            storage = storage_from_string(address, **_patience(address))
         except Exception as error:
             mend = f"{IN_MEMORY} or redis://host:port/n (install skillpress[redis])"
             raise Misuse(
                 "bad-setting", f"cannot count calls there: {error}", place="limits.storage", mend=mend
             ) from error
         self._item = RateLimitItemPerMinute
+        self._storage = storage
         self._limiter = FixedWindowRateLimiter(storage)
+        self._alone = _Memory()
+        self._is_away = False
 
     def hit(self, kind: str, who: str, per_minute: int) -> tuple[int, float]:
         item = self._item(per_minute)
-        allowed = self._limiter.hit(item, kind, who)
-        reset, remaining = self._limiter.get_window_stats(item, kind, who)
+        try:
+            allowed = self._limiter.hit(item, kind, who)
+            reset, remaining = self._limiter.get_window_stats(item, kind, who)
+        except self._storage.base_exceptions as error:
+            # Without its counter the API goes on: it is there to serve, and each process still counts alone.
+            self._tell(error)
+            return self._alone.hit(kind, who, per_minute)
+        self._is_away = False
         return per_minute - remaining + (not allowed), reset - time.time()
+
+    def _tell(self, error: Exception) -> None:
+        """Log the first failure of a row."""
+        if not self._is_away:
+            log.warning("limits: the shared counter does not answer (%s)", type(error).__name__)
+        self._is_away = True
+
+
+def _patience(address: str) -> dict[str, float]:
+    """How long one question may take, where the storage can be told."""
+    seconds = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
+    return seconds if address.startswith("redis") else {}

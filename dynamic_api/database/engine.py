@@ -129,6 +129,7 @@ class PostgreSQL:
             pool_timeout=BUSY_SECONDS,
             pool_pre_ping=True,
             pool_use_lifo=True,
+            hide_parameters=True,
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="database")
@@ -195,6 +196,8 @@ def sqlite_engine(url: URL) -> Engine:
         url,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         isolation_level="AUTOCOMMIT",
+        # What is written into a row must not get into a traceback, and so into the log.
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _set_up)
     return engine
