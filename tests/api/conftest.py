@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api import shelf
 from tests.api.world import Person, World, world
 from tests.content_repo import Repo, build
 from tests.databases import KINDS, new_url, postgres_url
@@ -56,3 +57,11 @@ def api(
 def person(api: World) -> Person:
     """A new account."""
     return api.person()
+
+
+@pytest.fixture
+def holder(api: World, person: Person) -> Person:
+    """Holds a published and a private skill."""
+    person.post("/api/v1/drive/import", json={"skillSlug": "pdf-tools"})
+    shelf.private(api, person, "my-notes")
+    return person
