@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dynamic_api.cli_admin.base import database_options
+from dynamic_api.cli_admin.credentials import credentials_group
 from dynamic_api.cli_admin.credits import credits_group, grant
 from dynamic_api.cli_admin.keys import key
 from dynamic_api.cli_admin.shares import share
@@ -21,5 +22,5 @@ def admin() -> None:
     """
 
 
-for command in (user, team, key, credits_group, grant, share):
+for command in (user, team, key, credits_group, grant, share, credentials_group):
     admin.add_command(command)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
+from dynamic_api.app import connect
+from dynamic_api.data_folder import open_folder
+from dynamic_api.sealing import Keyring, keyring
+from dynamic_api.services import access, accounts, credentials
+from dynamic_api.services.caller import Trace
+from dynamic_api.services.keys import KeyOptions
+from dynamic_api.services.keys import create as create_key
+from dynamic_api.settings import Settings
 from registry_builder.cli import run
 from tests.content_repo import Answer
 
@@ -109,3 +119,36 @@ def test_grants_are_in_the_ledger_which_verifies(admin: Admin) -> None:
     newest = admin.json("credits", "show", "ann@example.com")[0]
     assert (newest["amount"], newest["balance_after"], newest["note"]) == (10, 35, "thanks")
     assert admin.json("credits", "verify") == {"accounts": 2, "faults": []}
+
+
+def test_rotation_seals_anew_and_names_what_does_not_open(admin: Admin, tmp_path: Path) -> None:
+    """The new key first, then the rotation, then the old one can go."""
+    settings = tmp_path / "api.toml"
+
+    def rotate(*keys: str) -> Answer:
+        settings.write_text(f"[credentials]\nkeys = {list(keys)}\n".replace("'", '"'))
+        return admin("--settings", str(settings), "credentials", "rotate")
+
+    old, new = "o" * 32, "n" * 32
+    put_credential(tmp_path / "data", keyring([old], "x" * 32))
+    answer = rotate("f" * 32)
+    assert (answer.code, "no key opens 1: " in answer.err) == (1, True)
+    assert rotate(new, old).out == "sealed anew: 1\n"
+    assert rotate(new, old).out == rotate(new).out == "sealed anew: 0\n"
+    assert rotate("short").code == 2
+
+
+def put_credential(data: Path, keys: Keyring) -> None:
+    """Store a credential of ann's, sealed by `keys`."""
+    database = connect(Settings(), open_folder(data))
+    try:
+
+        def put(db: Connection) -> None:
+            ann = accounts.find(db, "ann@example.com")
+            made = create_key(db, ann.id, "main", KeyOptions(), now=1)
+            caller = access.caller_of(db, made.secret, 1)
+            credentials.put(db, keys, caller, Trace(), "ACME", "value", Settings().credentials, 1)
+
+        asyncio.run(database.write(put))
+    finally:
+        database.close()
