@@ -1,4 +1,4 @@
-"""`make demo`: build content/, serve it on this machine, prove one skill by its digest, say what to type.
+"""`make demo`: build content/, serve it and the API here, prove a skill by its digest, say what to type.
 
 DEMO_ONCE=1 ends after the proof.
 """
@@ -79,6 +79,13 @@ def _run(folder: Path) -> None:
         _say(f"Fetched {proof.url}\n  sha256 {proof.sha256}: as the index says")
         _say(f"  {proof.files} files: byte for byte what Git has in content/skills/{proof.name}\n")
         _say(instructions(base, proof))
+        key = (folder.parent / "data" / "admin.key").read_text(encoding="ascii").strip()
+        _say(
+            "\n".join(
+                ["The API, with the administrator's key", *(f"  {line}" for line in calls(base, key, proof))]
+            )
+        )
+        _say("")
         if os.environ.get("DEMO_ONCE", "") in {"", "0"}:
             _say("Ctrl-C ends the demo.")
             raise Failed(f"`skillpress serve` ended with status {server.wait()}")
@@ -101,8 +108,9 @@ def free_port(first: int) -> int:
 def serving(folder: Path, port: int, base: str, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
     """`skillpress serve` on `port`, answering; stopped at the end."""
     command: list[str | Path] = [SKILLPRESS, "serve", folder, "--port", str(port), *words]
+    quiet = {**os.environ, "SKILLPRESS_API_SERVER_ACCESS_LOG": "false"}
     # Of its own session, so that Ctrl-C reaches this program only and the server is stopped in order.
-    with subprocess.Popen(command, start_new_session=True) as server:
+    with subprocess.Popen(command, start_new_session=True, env=quiet) as server:
         try:
             _wait_for(server, f"{base}/release.json")
             yield server
@@ -188,6 +196,19 @@ def instructions(base: str, proof: Proof) -> str:
     return "\n".join(
         client + "".join(f"\n  {line}" for line in lines) + "\n" for client, lines in typed.items() if lines
     )
+
+
+def calls(base: str, key: str, proof: Proof) -> list[str]:
+    """Three calls of the API, to be typed: search, put a skill into the drive, see what is left."""
+    word, head = proof.name.split("-")[0], '-H "Authorization: Bearer $KEY"'
+    body = f"-H 'Content-Type: application/json' -d '{json.dumps({'skillSlug': proof.name})}'"
+    return [
+        f"export KEY={key}",
+        f"curl -fsS {head} '{base}/api/v1/skills?q={word}'",
+        f"curl -fsS {head} {body} {base}/api/v1/drive/import",
+        f"curl -fsS {head} {base}/api/v1/account/credits",
+        f"# all of it: {base}/docs",
+    ]
 
 
 def _sx(base: str) -> list[str]:

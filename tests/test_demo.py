@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import demo
 import pytest
@@ -114,12 +115,30 @@ def test_demo_stays_up_until_interrupted_and_leaves_nothing(tmp_path: Path) -> N
         base = re.search(r"http://localhost:\d+", output)
         assert base is not None, output
         assert demo.fetch(f"{base[0]}/marketplace.json")
+        found, imported, account = typed(output)
+        assert found["data"]["skills"]
+        assert imported["data"]["credits_charged"] == 1
+        assert account["data"]["balance"] == 24
         run.send_signal(signal.SIGINT)
         assert run.stdout.read() == "\nThe registry is down, and its folder is removed.\n"
     assert run.returncode == 0
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(demo.Failed):
         demo.fetch(f"{base[0]}/marketplace.json")
+
+
+def typed(output: str) -> list[Any]:
+    """What the three calls that the demo tells to type give, typed into a shell."""
+    lines = [line.strip() for line in output.splitlines()]
+    start = next(number for number, line in enumerate(lines) if line.startswith("export KEY="))
+    calls = lines[start + 1 : start + 4]
+    assert all(call.startswith("curl ") for call in calls), calls
+    return [
+        json.loads(
+            subprocess.run(["sh", "-c", f"{lines[start]}; {call}"], capture_output=True, check=True).stdout
+        )
+        for call in calls
+    ]
 
 
 @pytest.mark.slow
