@@ -41,6 +41,7 @@ from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential, nothing_here
 from dynamic_api.routes.table import ENDPOINTS
+from dynamic_api.runs.making import make_runs
 from dynamic_api.sealing import keyring
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
@@ -88,6 +89,8 @@ def build(
         mend = "set it to the bucket that is published to: a folder, s3://… or https://…"
         raise Misuse("no-registry", "no registry to serve", place="data.registry", mend=mend)
     context = _context(settings, folder, address, (settings.server.public_url or public_url).rstrip("/"), now)
+    context.runs = make_runs(context, folder.path)
+    context.probes["runs"] = context.runs.probe
     context.probes["catalogue"] = lambda: freshness(context.catalogue, time.time())
     endpoints = (*ENDPOINTS, *described(ENDPOINTS))
     inner: ASGIApp
@@ -161,6 +164,7 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
             parts.callback(context.catalogue.close)
             await parts.enter_async_context(following(context))
             await parts.enter_async_context(running(_tasks(context)))
+            await parts.enter_async_context(context.runs.serving())
             yield
 
     return life

@@ -24,6 +24,7 @@ from dynamic_api.private_store import PrivateStore, Signer
 from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.registry_documents import RegistryDocuments
 from dynamic_api.remembered import Remembered
+from dynamic_api.runs.runs import Runs
 from dynamic_api.scan import Advisories
 from dynamic_api.sealing import Keyring
 from dynamic_api.services.caller import Caller
@@ -61,6 +62,8 @@ class Context:
     leaderboard: Leaderboard
     locks: Locks
     accesses: Accesses
+    runs: Runs = field(init=False)
+    """Made of the other parts, right after them."""
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: dict[str, Caller] = field(default_factory=dict)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from dynamic_api.ai_query.config import AiQuery
+from dynamic_api.run_settings import Runs
 from dynamic_api.sections import Credentials, Telemetry, Webhooks
 from dynamic_api.sections import Section as _Section
 from registry_builder.core.errors import Misuse
@@ -173,6 +174,7 @@ class Settings(_Section, frozen=True):
     telemetry: Telemetry = Telemetry()
     github: GitHub = GitHub()
     ai_query: AiQuery = AiQuery()
+    runs: Runs = Runs()
 
 
 SECTIONS: Mapping[str, type[Struct]] = {

@@ -32,7 +32,8 @@ async def respond(context: Context, endpoint: Endpoint, request: Request) -> Res
     if endpoint.query is not None:
         call.query = decode.query_values(request, endpoint.query)
     if endpoint.body is not None:
-        call.raw = await forms.raw_body(request, context.settings.server.body_bytes)
+        most = endpoint.most(context.settings) if endpoint.most else context.settings.server.body_bytes
+        call.raw = await forms.raw_body(request, most)
         call.body = decode.json_body(request, call.raw, endpoint.body)
     response = await _run(endpoint, call)
     for name, value in left.items():

@@ -16,6 +16,7 @@ from dynamic_api.context import Context
 from dynamic_api.errors import Refusal
 from dynamic_api.services.access import refused
 from dynamic_api.services.caller import Caller, Trace
+from dynamic_api.settings import Settings
 
 
 class Auth(Enum):
@@ -116,3 +117,7 @@ class Endpoint:
     """Writes an error where clients do not read ours."""
     form: Mapping[str, str] | None = None
     """Parts of a multipart body, name → description."""
+    takes_bytes: bool = False
+    """Whether the body is a file, as it is; the handler reads it."""
+    most: Callable[[Settings], int] | None = None
+    """Bytes of the JSON body that are read, where it is not `server.body_bytes`."""

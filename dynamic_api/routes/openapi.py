@@ -85,6 +85,9 @@ def _operation(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
     if endpoint.body is not None:
         content = {"application/json": {"schema": by_form[id(endpoint.body)]}}
         operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.takes_bytes:
+        content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+        operation["requestBody"] = {"required": True, "content": content}
     if endpoint.form is not None:
         parts = {
             name: {"type": "string", "description": text, **({"format": "binary"} if name == "file" else {})}

@@ -15,6 +15,8 @@ from dynamic_api.routes import (
     leaderboard,
     marketplace,
     operations,
+    run_sessions,
+    runs,
     skills,
     sync,
     telemetry,
@@ -40,5 +42,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *webhooks.ENDPOINTS,
     *credentials.ENDPOINTS,
     *telemetry.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *run_sessions.ENDPOINTS,
     *operations.ENDPOINTS,
 )

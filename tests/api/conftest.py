@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.api import shelf
+from tests.api.lab import build_lab, laboratory, scientist
 from tests.api.world import Person, World, world
 from tests.content_repo import Repo, build
 from tests.databases import KINDS, new_url, postgres_url
@@ -65,3 +66,26 @@ def holder(api: World, person: Person) -> Person:
     person.post("/api/v1/drive/import", json={"skillSlug": "pdf-tools"})
     shelf.private(api, person, "my-notes")
     return person
+
+
+@pytest.fixture(scope="session")
+def lab_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built registry of skills with scripts."""
+    return build_lab(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def lab(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, lab_registry: Path
+) -> Iterator[World]:
+    """The API with a real sandbox, on each database."""
+    folder = tmp_path_factory.mktemp(f"lab-{request.param}")
+    url = new_url(request.param, folder, request)
+    with laboratory(folder / "data", url, lab_registry) as made:
+        yield made
+
+
+@pytest.fixture
+def runner(lab: World) -> Person:
+    """A new account of `lab` with 100 credits and every skill."""
+    return scientist(lab)

@@ -160,6 +160,7 @@ def world(
     names = ("anonymous", "address", "key", "telemetry", "telemetry_address")
     unlimited = {f"{name}_per_minute": 0 for name in names}
     table["limits"] = unlimited | table.get("limits", {})
+    table["runs"] = {"backend": "none"} | table.get("runs", {})
     table["data"] = {"database_url": database_url} | table.get("data", {})
     clock = Clock()
     data = open_folder(folder)

@@ -30,6 +30,7 @@ from dynamic_api.database.tables.events import (
 )
 from dynamic_api.database.tables.identity import api_keys, shares, team_members, team_skills, teams, users
 from dynamic_api.database.tables.money import credit_entries, idempotency_keys
+from dynamic_api.database.tables.runs import run_sessions, runs
 from dynamic_api.database.tables.secrets import credentials, webhook_deliveries, webhooks
 from dynamic_api.database.tables.skills import skill_versions, skills
 from dynamic_api.database.tables.uploads import bundles, upload_tickets
@@ -64,6 +65,8 @@ __all__ = [
     "proposals",
     "ratings",
     "repositories",
+    "run_sessions",
+    "runs",
     "shares",
     "skill_days",
     "skill_versions",
