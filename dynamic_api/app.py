@@ -42,6 +42,7 @@ from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential, nothing_here
 from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.runs.making import make_runs
+from dynamic_api.scan import load_osv
 from dynamic_api.sealing import keyring
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
@@ -130,7 +131,7 @@ def _context(
         private_store=open_private_store(private, signer, published=[address] if _is_place(address) else []),
         public_bytes=PublicBytes(registry),
         documents=RegistryDocuments(registry, known),
-        advisories=None,
+        advisories=load_osv(Path(osv)) if (osv := settings.uploads.osv_folder) else None,
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
         github=github,

@@ -128,6 +128,8 @@ class Uploads(_Section, frozen=True):
     """Life of an upload ticket."""
     active_tickets: int = 5
     """Unused tickets that an account may hold."""
+    osv_folder: str | None = None
+    """Folder of advisories in OSV's JSON form, beside the short list that is built in."""
     refuse_grade: Literal["never", "F", "D"] = "never"
     """The best grade of the scan that is refused."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from dynamic_api.services.keys import KeyOptions
 from tests.api.packages import skill_zip, zipped
-from tests.api.world import Person, World
+from tests.api.world import Person, World, world
+from tests.content_repo import skill_text
 from tests.hostile.archives import HOSTILE, Hostile
 
 PROCESS = "/api/uploads/process-skill"
@@ -227,3 +229,21 @@ def test_page_of_uploads_names_a_scoped_key(api: World, person: Person) -> None:
     assert "script-src 'self'" in page.headers["content-security-policy"]
     for name in ("upload.js", "upload.css"):
         assert api.anonymous.get(f"/{name}").status_code == 200
+
+
+def test_operator_adds_advisories(tmp_path: Path, registry: Path) -> None:
+    """12.3: a folder of OSV records, named by a setting."""
+    record = {
+        "id": "OSV-1",
+        "summary": "bad",
+        "affected": [
+            {"package": {"ecosystem": "PyPI", "name": "leftpadding"}, "versions": ["1.0"], "ranges": []}
+        ],
+    }
+    osv = tmp_path / "osv"
+    osv.mkdir()
+    (osv / "one.json").write_text(json.dumps(record))
+    files = {"SKILL.md": skill_text("needs-it"), "requirements.txt": "leftpadding==1.0\n"}
+    with world(tmp_path / "data", None, {"uploads": {"osv_folder": str(osv)}}, registry) as api:
+        body = upload(api, api.person(), zipped(files)).json()
+    assert any("OSV-1" in finding["message"] for finding in body["findings"]), body
