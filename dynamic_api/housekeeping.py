@@ -13,7 +13,7 @@ from dynamic_api.clock import DAY
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
-from dynamic_api.services import deliveries, telemetry
+from dynamic_api.services import deliveries, idempotency, popularity, telemetry, tickets
 from dynamic_api.settings import Settings
 
 DAY_SECONDS = DAY / 1000
@@ -21,6 +21,10 @@ FIRST_SECONDS = 60.0
 """How long after its start a process looks for the first time."""
 BATCH = 1000
 PAUSE_SECONDS = 0.05
+TICKET_DAYS = 7
+"""After it has ended."""
+COUNTER_DAYS = 400
+"""A year and more of how often a skill was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Sweep:
 SWEEPS = (
     Sweep("telemetry", lambda settings: settings.telemetry.retention_days, telemetry.forget),
     Sweep("webhook deliveries", lambda settings: settings.webhooks.log_days, deliveries.forget),
+    Sweep("idempotency keys", lambda settings: settings.credits.idempotency_days, idempotency.forget),
+    Sweep("upload tickets", lambda _settings: TICKET_DAYS, tickets.forget),
+    Sweep("counters", lambda _settings: COUNTER_DAYS, popularity.forget),
 )
 
 

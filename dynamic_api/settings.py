@@ -94,6 +94,8 @@ class Tier(_Section, frozen=True):
 class Credits(_Section, frozen=True):
     """[credits]: prices, in credits."""
 
+    idempotency_days: int = 30
+    """How long a call is known by its Idempotency-Key."""
     initial_grant: int = 25
     """What a new account starts with."""
     import_cost_public: int = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, tuple_
 
 from dynamic_api.database.tables import idempotency_keys
 from dynamic_api.errors import Conflict, Invalid
@@ -71,3 +71,11 @@ def keep(db: Connection, once: Once, stored: Stored, now: int) -> None:
             "at": now,
         },
     )
+
+
+def forget(db: Connection, before: int, most: int) -> int:
+    """Remove up to `most` answers from before `before`; how many they were."""
+    keys = idempotency_keys.c
+    old = select(keys.user_id, keys.key).where(keys.at < before).limit(most)
+    mine = tuple_(keys.user_id, keys.key)
+    return int(db.execute(delete(idempotency_keys).where(mine.in_(old))).rowcount)

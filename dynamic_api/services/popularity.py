@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, desc, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, desc, func, or_, select, tuple_
 
 from dynamic_api.clock import DAY
 from dynamic_api.database.tables import ratings, skill_days, skills
@@ -65,6 +65,14 @@ def rating_of(db: Connection, skill_id: str, now: int) -> tuple[float | None, in
     liked = {row.skill_id: row for row in db.execute(_rating_of([skill_id], now - DAYS * DAY))}
     figures = _figures(skill_id, {}, liked)
     return figures.rating, figures.ratings
+
+
+def forget(db: Connection, before: int, most: int) -> int:
+    """Remove up to `most` counters of days before that of `before`; how many they were."""
+    counter = skill_days.c
+    old = select(counter.skill_id, counter.day).where(counter.day < day(before)).limit(most)
+    mine = tuple_(counter.skill_id, counter.day)
+    return int(db.execute(delete(skill_days).where(mine.in_(old))).rowcount)
 
 
 def _busy(kind: Kind, since: date) -> Select[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from dynamic_api.clock import MINUTE
 from dynamic_api.database.tables import api_keys, upload_tickets
@@ -150,3 +150,9 @@ def use(db: Connection, token: str, *, now: int) -> Ticket:
         named = db.execute(select(api_keys.c.name).where(api_keys.c.id == row.collection_id))
         target = Target(row.collection_id, named.scalar_one())
     return Ticket(row.id, row.user_id, row.key_id, target, row.filename)
+
+
+def forget(db: Connection, before: int, most: int) -> int:
+    """Remove up to `most` tickets that ended before `before`; how many they were."""
+    old = select(upload_tickets.c.id).where(upload_tickets.c.expires_at < before).limit(most)
+    return int(db.execute(delete(upload_tickets).where(upload_tickets.c.id.in_(old))).rowcount)

@@ -283,7 +283,7 @@ def test_what_is_old_is_forgotten(api: World, person: Person) -> None:
     context = api.app.context
     keeper = Housekeeper(context.database, context.settings, api.clock)
     gone = asyncio.run(keeper.sweep(asyncio.Event()))
-    assert gone == {"telemetry": 1500, "webhook deliveries": 1}
+    assert (gone["telemetry"], gone["webhook deliveries"]) == (1500, 1)
     assert len(stored(api, young)) == 1
     count = select(func.count()).select_from(telemetry_events).where(telemetry_events.c.install_id == old)
     assert api.read(lambda db: db.execute(count).scalar_one()) == 0

@@ -518,3 +518,21 @@ def test_stop_keeps_what_waits(tmp_path: Path, registry: Path, receiver: Receive
         receiver.wait("/kept", 3)
     ids = [got.headers["x-skillzdrive-delivery"] for got in receiver.at("/kept")]
     assert len(ids) == len(set(ids)) == 3
+
+
+def test_two_processes_send_each_delivery_once(
+    tmp_path: Path, registry: Path, receiver: Receiver, request: pytest.FixtureRequest
+) -> None:
+    """Many processes on PostgreSQL: what one has taken, the other leaves alone."""
+    url = new_url("postgresql", tmp_path, request)
+    rules = {"allow_hosts": [receiver.address], "poll_seconds": 0.01, "at_once": 4}
+    settings = {"webhooks": rules}
+    with world(tmp_path / "one", url, settings, registry) as one:
+        person = one.person()
+        hook = subscribe(person, receiver.url("/twice"))
+        with world(tmp_path / "two", url, settings | {"data": {"secret": one.app.context.secret}}, registry):
+            queue(one, hook["id"], 60)
+            receiver.wait("/twice", 60)
+            assert all(line["status"] == "delivered" for line in settled(person, hook["id"], 50))
+    ids = [got.headers["x-skillzdrive-delivery"] for got in receiver.at("/twice")]
+    assert len(ids) == len(set(ids)) == 60

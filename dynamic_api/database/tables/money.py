@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from dynamic_api.database.tables.base import metadata, moment, reference
 
@@ -31,4 +31,5 @@ idempotency_keys = Table(
     Column("status", Integer, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     moment("at"),
+    Index("ix_idempotency_keys_at", "at"),
 )

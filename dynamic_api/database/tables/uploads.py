@@ -19,6 +19,7 @@ upload_tickets = Table(
     moment("expires_at"),
     moment("used_at", nullable=True),
     Index("ix_upload_tickets_user_expires", "user_id", "expires_at"),
+    Index("ix_upload_tickets_expires", "expires_at"),
 )
 
 bundles = Table(

@@ -187,6 +187,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", "key", name=op.f("pk_idempotency_keys")),
     )
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.create_index("ix_idempotency_keys_at", ["at"], unique=False)
+
     op.create_table(
         "install_ids",
         sa.Column("install_id", sa.String(length=36), nullable=False),
@@ -438,6 +441,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("upload_tickets", schema=None) as batch_op:
         batch_op.create_index("ix_upload_tickets_user_expires", ["user_id", "expires_at"], unique=False)
+        batch_op.create_index("ix_upload_tickets_expires", ["expires_at"], unique=False)
 
     op.create_table(
         "webhook_deliveries",
@@ -475,6 +479,7 @@ def downgrade() -> None:
 
     op.drop_table("webhook_deliveries")
     with op.batch_alter_table("upload_tickets", schema=None) as batch_op:
+        batch_op.drop_index("ix_upload_tickets_expires")
         batch_op.drop_index("ix_upload_tickets_user_expires")
 
     op.drop_table("upload_tickets")
@@ -526,6 +531,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_install_ids_user_id"))
 
     op.drop_table("install_ids")
+    with op.batch_alter_table("idempotency_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_idempotency_keys_at")
+
     op.drop_table("idempotency_keys")
     with op.batch_alter_table("credit_entries", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_credit_entries_reference"))

@@ -1,0 +1,49 @@
+"""What is kept for a time only goes when it is over, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from dynamic_api.clock import DAY
+from dynamic_api.database.tables import api_keys, idempotency_keys, skill_days, upload_tickets
+from dynamic_api.housekeeping import Housekeeper
+from dynamic_api.services import popularity
+from tests.api.world import Person, World
+
+
+def swept(api: World) -> dict[str, int]:
+    context = api.app.context
+    return asyncio.run(Housekeeper(context.database, context.settings, api.clock).sweep(asyncio.Event()))
+
+
+def test_answers_tickets_and_counters_end(api: World, person: Person) -> None:
+    now, skill_id = api.clock(), uuid.uuid4().hex
+
+    def put(db: Connection) -> None:
+        key_id = db.execute(select(api_keys.c.id).where(api_keys.c.owner_id == person.id)).scalar_one()
+        stored: dict[str, Any] = {"route": "r", "body_sha256": "", "status": 200, "answer": b""}
+        for age in (31, 29):
+            row = {"user_id": person.id, "key": str(age), "at": now - age * DAY, **stored}
+            db.execute(insert(idempotency_keys), row)
+        for age in (8, 6):
+            ticket = {"id": uuid.uuid4().hex, "user_id": person.id, "key_id": key_id, "created_at": 1}
+            more = {"sha256": uuid.uuid4().hex, "expires_at": now - age * DAY}
+            db.execute(insert(upload_tickets), ticket | more)
+        for age in (402, 399):
+            popularity.count(db, [skill_id], popularity.INSTALLS, now - age * DAY)
+
+    api.write(put)
+    gone = swept(api)
+    assert (gone["idempotency keys"], gone["upload tickets"], gone["counters"]) == (1, 1, 1)
+    for column, value in (
+        (idempotency_keys.c.user_id, person.id),
+        (upload_tickets.c.user_id, person.id),
+        (skill_days.c.skill_id, skill_id),
+    ):
+        count = select(func.count()).where(column == value)
+        assert api.read(lambda db, count=count: db.execute(count).scalar_one()) == 1  # type: ignore[misc]
+    assert set(swept(api).values()) == {0}
