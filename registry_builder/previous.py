@@ -190,10 +190,14 @@ def read_revoked(reader: Reader) -> Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Holes:
-    """What a listing showed to be missing: of which names, and whether of what spans them."""
+    """What a look showed to be missing or harmed: of which names, and whether of what spans them.
+
+    `harmed` are keys whose bytes are not those that the metadata beside them speaks of.
+    """
 
     names: frozenset[str] = frozenset()
     across: bool = False
+    harmed: frozenset[str] = frozenset()
 
 
 class Previous:

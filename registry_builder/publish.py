@@ -214,7 +214,8 @@ class Publisher:
 
     def _write_over(self, change: Change) -> str | None:
         tag = self.store.tag(change.key)
-        there = None if tag is None else tag.sha256 or digest(self.store.get(change.key))
+        told = tag and change.key not in self.previous.holes.harmed and tag.sha256
+        there = None if tag is None else told or digest(self.store.get(change.key))
         if there == change.pin.sha256:
             return None
         foreign = there is not None and there not in change.allowed

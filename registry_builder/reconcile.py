@@ -29,12 +29,16 @@ def find_holes(previous: Previous, deep: Store | None = None) -> Holes:
     """
     there = {item.key: item.size for item in previous.reader.list()}
     view = previous.base
+    harmed: set[str] = set()
     with ThreadPoolExecutor(deep.parallel if deep else 1) as pool:
 
         def lacks(pins: Pins) -> bool:
-            if any(there.get(key) != item.size for key, item in pins.items()):
-                return True
-            return deep is not None and any(pool.map(partial(_damaged, deep), pins.items()))
+            wrong = [key for key, item in pins.items() if there.get(key) != item.size]
+            harmed.update(key for key in wrong if key in there)
+            if deep is not None:
+                found = pool.map(partial(_damaged, deep), pins.items())
+                wrong += [key for key, bad in zip(pins, found, strict=True) if bad]
+            return bool(wrong)
 
         names = {
             name
@@ -43,7 +47,7 @@ def find_holes(previous: Previous, deep: Store | None = None) -> Holes:
             if lacks(pins.keys)
         }
         across = [node for node in (view.span, view.history) if node and lacks(node.keys)]
-    return Holes(frozenset(names), bool(across))
+    return Holes(frozenset(names), bool(across), frozenset(harmed))
 
 
 def _damaged(store: Store, pinned: tuple[str, Pin]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,27 @@ from publish.proxy import Fault, Proxy
 from publish.world import NOW, Bucket, Clock, promised, publish
 
 from registry_builder.core.errors import Trouble
+from registry_builder.previous import Previous
+from registry_builder.prune import delete, prunable
+from registry_builder.store.base import Listed
+from registry_builder.store.memory import MemoryStore
 from registry_builder.store.s3 import Patience
+from registry_builder.verify.bucket import Verifier
 
 PLAIN = ("json_api", "claude", "npm", "well_known", "sx")
+
+
+class Lagging(MemoryStore):
+    """Lists what it held when `lag` was called, as if what came since had not arrived everywhere."""
+
+    _seen: tuple[Listed, ...] | None = None
+
+    def lag(self) -> None:
+        self._seen = tuple(super().list())
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        seen = super().list(prefix) if self._seen is None else iter(self._seen)
+        return (item for item in seen if item.key.startswith(prefix))
 
 
 def every(which: int, fault: str) -> Fault:
@@ -148,6 +167,50 @@ def test_overwritten_immutable_bytes_come_back_with_reconcile(two: Repo, bucket:
         store.put(key, b"theirs")
     publish(bucket.store(), two, reconcile=True)
     assert promised(bucket.objects()) == whole
+
+
+def test_uploads_that_were_cut_short_are_named_by_verify_and_healed_by_reconcile(
+    two: Repo, bucket: Bucket, proxy: Proxy
+) -> None:
+    """moto takes half a body without a word; a server that looks at the checksum refuses it."""
+    cut = ("/marketplace.json", "/list.txt", ".tgz")
+    proxy.reset(lambda seen: "truncate" if seen.verb == "PUT" and seen.path.endswith(cut) else None)
+    publish(bucket.store(proxy.url), two, emit=PLAIN)
+    harmed = {key for key in bucket.objects() if f"/{key}".endswith(cut)}
+    assert len(harmed) == proxy.hits["truncate"] > 3
+    store = bucket.store()
+    report = Verifier(reader=store).run()
+    assert {fault.key for fault in report.faults if fault.kind == "other-bytes"} == harmed
+    done = publish(store, two, emit=PLAIN, reconcile=True)
+    assert done is not None
+    assert set(done.healed) == harmed
+    promised(bucket.objects())
+    assert Verifier(reader=store).run().faults == []
+
+
+def test_a_listing_that_lags_behind_makes_nothing_worse(two: Repo) -> None:
+    store = Lagging(exclusive=False)
+    publish(store, two, emit=PLAIN)
+    two.skill("alpha", "Do the work better.")
+    two.commit()
+    store.lag()
+    publish(store, two, emit=PLAIN)
+    whole = dict(store.objects)
+    done = publish(store, two, emit=PLAIN, reconcile=True)
+    assert done is not None
+    assert done.healed == ()
+    assert promised(store.objects) == promised(whole)
+    previous = Previous(store)
+    delete(store, previous, prunable(previous, 2))
+    assert promised(store.objects) == promised(whole)
+
+
+def test_a_listing_that_is_denied_is_named(two: Repo, bucket: Bucket, proxy: Proxy) -> None:
+    publish(bucket.store(), two, emit=PLAIN)
+    proxy.reset(lambda seen: "AccessDenied" if "list-type" in seen.path else None)
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store(proxy.url), two, emit=PLAIN, reconcile=True)
+    assert refused.value.code == "no-permission"
 
 
 def test_a_restored_back_up_is_brought_to_the_same_numbers_and_bytes(two: Repo, bucket: Bucket) -> None:
