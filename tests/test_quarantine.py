@@ -7,11 +7,14 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 from contracts.references import check_tree
 from history import Repo, make_repo, skill
+from verify.test_clean import served
 
 from registry_builder.cli import run
 
@@ -59,6 +62,24 @@ def texts(out: Path) -> Iterator[tuple[Path, bytes]]:
                 yield from ((path, file.read()) for item in tar if (file := tar.extractfile(item)))
 
 
+def files(out: Path) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of all that is there."""
+    for path in sorted(out.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(out).as_posix(), path.read_bytes()
+
+
+def status(url: str) -> int:
+    """What a client is answered."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    try:
+        connection.request("GET", quote(parts.path))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def holders(out: Path) -> set[str]:
     """The files that hold the harmful text, alone or in an archive."""
     return {path.relative_to(out).as_posix() for path, body in texts(out) if EVIL.encode() in body}
@@ -81,6 +102,28 @@ def test_a_quarantined_skill_is_gone_from_every_key(repo: Repo, tmp_path: Path) 
     assert [plugin["name"] for plugin in listed] == ["beta", "things"]
     revoked = json.loads((out / "revoked.json").read_text())["revoked"]
     assert [(item["reason"], item["rows"]) for item in revoked] == [("steals keys", ["alpha@1"])]
+
+
+def test_over_http_every_key_of_it_is_gone_and_every_other_is_as_it_was(repo: Repo, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    build(repo, out)
+    before = dict(files(out))
+    assert quarantine(repo, out, "alpha") == 0
+    after = dict(files(out))
+    gone = before.keys() - after.keys()
+    assert gone >= {
+        key for key in before if "/alpha/" in key and key.endswith((".zip", ".tgz", "metadata.toml"))
+    }
+    ours = ("alpha", "/things/", "git/")
+    assert [key for key in gone if not any(part in key for part in ours)] == []
+    with served(out) as url:
+        for key in gone:
+            assert status(f"{url}/{key}") in {404, 410}, key
+        for key in after:
+            assert status(f"{url}/{key}") == 200, key
+    others = {key for key in before if "beta" in key and not key.startswith(("r/", "git/"))}
+    assert len(others) > 10
+    assert {key: after[key] for key in others} == {key: before[key] for key in others}
 
 
 def test_no_later_build_brings_it_back(repo: Repo, tmp_path: Path) -> None:

@@ -62,10 +62,16 @@ class Registry:
 
     def build(self) -> None:
         """Publish HEAD into `dist`, as an operator does."""
-        command = [*SKILLPRESS, "build", "--to", self.dist, "-C", self.repo]
-        told = ["--base-url", BASE, "--name", NAME]
-        built = subprocess.run([*command, *told], cwd=ROOT, capture_output=True, text=True)
-        assert built.returncode == 0, built.stdout + built.stderr
+        self._skillpress("build")
+
+    def roll_back(self, name: str, generation: int) -> None:
+        """Serve `name` as `generation` did."""
+        self._skillpress("rollback", name, "--to-generation", str(generation))
+
+    def _skillpress(self, *words: str) -> None:
+        told = ["--to", self.dist, "-C", self.repo, "--base-url", BASE, "--name", NAME]
+        done = subprocess.run([*SKILLPRESS, *words, *told], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def in_git(self, name: str) -> Files:
         """The files of the skill `name` as HEAD holds them."""
