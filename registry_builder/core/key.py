@@ -33,17 +33,14 @@ CACHE_CONTROL = {
     KeyClass.POINTER: "public, max-age=5",
 }
 
-_CLASSES = (
-    (re.compile(r"r/[0-9a-f]{64}|api/v1/downloads/public/[^/]+/[0-9a-f]{64}\.zip"), KeyClass.IMMUTABLE),
-    (re.compile(r"t/[^/]+/[0-9a-f]{64}\.tgz|static/[0-9a-f]{64}[^/]*"), KeyClass.IMMUTABLE),
-    (re.compile(r"git/[^/]+\.git/objects/pack/pack-[0-9a-f]{40}\.(pack|idx)"), KeyClass.IMMUTABLE),
-    (re.compile(r"api/skills/assets/[^/]+/[0-9]+/[^/]+|tuf/[0-9]+\.[^/]+"), KeyClass.FROZEN),
-    (re.compile(r"release\.json|revoked\.json|tuf/timestamp\.json"), KeyClass.POINTER),
-    (
-        re.compile(r"\.well-known/skills/[^/]+/.+|clawhub/[^/]+/api/v1/download|copilot/[^/]+\.zip|git/.+"),
-        KeyClass.PAYLOAD,
-    ),
+_CLASS = re.compile(
+    r"(?P<immutable>r/[0-9a-f]{64}|api/v1/downloads/public/[^/]+/[0-9a-f]{64}\.zip|t/[^/]+/[0-9a-f]{64}\.tgz"
+    r"|static/[0-9a-f]{64}[^/]*|git/[^/]+\.git/objects/pack/pack-[0-9a-f]{40}\.(?:pack|idx))"
+    r"|(?P<frozen>api/skills/assets/[^/]+/[0-9]+/[^/]+|tuf/[0-9]+\.[^/]+)"
+    r"|(?P<pointer>release\.json|revoked\.json|tuf/timestamp\.json)"
+    r"|(?P<payload>\.well-known/skills/[^/]+/.+|clawhub/[^/]+/api/v1/download|copilot/[^/]+\.zip|git/.+)"
 )
+_BY_NAME: dict[str | None, KeyClass] = {item.value: item for item in KeyClass}
 _TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -85,7 +82,8 @@ class Entry:
 
 def classify(key: str) -> KeyClass:
     """The class of `key`; what matches nothing else is an index."""
-    return next((found for pattern, found in _CLASSES if pattern.fullmatch(key)), KeyClass.INDEX)
+    match = _CLASS.fullmatch(key)
+    return _BY_NAME[match.lastgroup] if match else KeyClass.INDEX
 
 
 def content_type(key: str) -> str:
