@@ -9,6 +9,7 @@ from dynamic_api.routes import (
     assets,
     collections,
     credentials,
+    device,
     downloads,
     drive,
     drive_updates,
@@ -44,5 +45,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *telemetry.ENDPOINTS,
     *runs.ENDPOINTS,
     *run_sessions.ENDPOINTS,
+    *device.ENDPOINTS,
     *operations.ENDPOINTS,
 )
