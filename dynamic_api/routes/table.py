@@ -25,6 +25,7 @@ from dynamic_api.routes import (
     webhooks,
 )
 from dynamic_api.routes.endpoint import Endpoint
+from dynamic_api.routes.graphql_api import endpoint as graphql
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *leaderboard.ENDPOINTS,
@@ -45,6 +46,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *telemetry.ENDPOINTS,
     *runs.ENDPOINTS,
     *run_sessions.ENDPOINTS,
+    *graphql.ENDPOINTS,
     *device.ENDPOINTS,
     *operations.ENDPOINTS,
 )

@@ -23,6 +23,8 @@ from dynamic_api.sx.vocabulary import lock_type
 from registry_builder.core.ledger import QUARANTINED, SERVED, YANKED
 
 OWN, FOREIGN, ORGANISED, OFFERED = 0, 2, 3, 4
+MARK = '{"sx":'
+"""How the facts of a version begin that was made for sx."""
 _UNREADABLE = ((-1, 0, 0), 0, ())
 
 

@@ -176,6 +176,12 @@ def replace(
         add(db, caller, trace, thing, new, now)
 
 
+def forget(db: Connection, entity_type: str, entity_id: str) -> None:
+    """Remove what is installed for an entity that goes away."""
+    held = (asset_installs.c.entity_type == entity_type, asset_installs.c.entity_id == entity_id)
+    db.execute(delete(asset_installs).where(*held))
+
+
 def collection_thing(db: Connection, caller: Caller, collection_id: str) -> Thing:
     """A collection as what is installed. Raises Absent."""
     row = db.execute(select(asset_collections).where(asset_collections.c.id == collection_id)).one_or_none()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from dynamic_api.sx import metadata
 from dynamic_api.sx.identity import Form, Identity, identify
 from dynamic_api.sx.problems import Problem, refusal, translated
-from registry_builder.core.artifact import Limits, pack, read, unwrap
+from dynamic_api.sx.vocabulary import kind_of
+from registry_builder.core.artifact import OWN, Limits, pack, read, unwrap
 from registry_builder.core.errors import Unfit
 from registry_builder.core.finding import Finding
 from registry_builder.core.folder import File, sorted_files
@@ -60,6 +61,25 @@ def read_bundle(data: bytes, form: Form, limits: Limits = UPLOAD) -> Bundle:
         raise refusal([asset])
     identity = _checked(document, asset, form, files)
     return _packed(identity, asset, files, metadata.rewritten(document, asset, identity, text))
+
+
+def renamed(body: bytes, name: str) -> bytes:
+    """A bundle that we keep, under the slug `name`: only its metadata differs."""
+    files = read(body, OWN)
+    found = metadata.read(files)
+    if isinstance(found, Problem):
+        raise refusal([found])
+    document, text = found
+    asset = metadata.asset_table(document)
+    if isinstance(asset, Problem):
+        raise refusal([asset])
+    kind = kind_of(str(asset.get("type", "skill")))
+    if kind is None:
+        raise AssertionError("what we keep has a type that we know")
+    identity = Identity(name, name, str(asset.get("version", "")), kind)
+    rewritten = metadata.rewritten(document, asset, identity, text)
+    others = (file for file in files if file.path != metadata.PATH)
+    return pack(sorted_files((*others, File(metadata.PATH, rewritten))))
 
 
 def _checked(

@@ -1,0 +1,132 @@
+"""POST /graphql: a document is bounded, validated once, and run in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    OperationType,
+    execute_sync,
+    get_operation_ast,
+    parse,
+    validate,
+)
+from msgspec import Struct
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from starlette.responses import Response
+
+from dynamic_api import logs
+from dynamic_api.routes import answers, sx_answers
+from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
+from dynamic_api.routes.graphql_api.schema import schema
+from dynamic_api.routes.graphql_api.scope import Scope
+from dynamic_api.services.caller import require_all_skills
+from dynamic_api.sx.graphql_limits import read_query
+
+_DOCUMENTS = 256
+_MOST_ERRORS = 20
+_SEARCHED = 200
+
+
+class Asked(Struct, frozen=True, rename="camel"):
+    """A request. `extensions` and whatever else clients add is left alone."""
+
+    query: str = ""
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+
+
+async def run(call: Call) -> Response:
+    """Always 200: what went wrong is in `errors`."""
+    require_all_skills(call.caller)
+    asked: Asked = call.body
+    variables = asked.variables or {}
+    try:
+        document = read_query(asked.query, schema(), variables)
+    except GraphQLError as error:
+        return _answer(ExecutionResult(None, [error]))
+    if errors := _flaws(asked.query):
+        return _answer(ExecutionResult(None, list(errors)))
+    operation = get_operation_ast(document, asked.operation_name)
+    if operation is None:
+        return _answer(ExecutionResult(None, [GraphQLError("the document has no such operation")]))
+    changes = operation.operation is OperationType.MUTATION
+    searched = await _searched(call, variables)
+
+    def work(db: Connection) -> ExecutionResult:
+        scope = Scope(db, call.context, call.caller, call.trace, call.now, searched)
+        return _executed(document, scope, variables, asked.operation_name)
+
+    database = call.context.database
+    result = await (database.write(work) if changes else database.read(work))
+    return _answer(result)
+
+
+def _executed(
+    document: DocumentNode, scope: Scope, variables: Mapping[str, Any], name: str | None
+) -> ExecutionResult:
+    result = execute_sync(
+        schema(), document, context_value=scope, variable_values=dict(variables), operation_name=name
+    )
+    if not isinstance(result, ExecutionResult):
+        raise AssertionError("every resolver is a plain function")
+    for error in result.errors or ():
+        if isinstance(error.original_error, DBAPIError):
+            raise error.original_error  # the transaction is lost, and may be tried again
+    return result
+
+
+@lru_cache(maxsize=_DOCUMENTS)
+def _flaws(text: str) -> tuple[GraphQLError, ...]:
+    """What the validation says of a document; sx sends the same ones again and again."""
+    return tuple(validate(schema(), parse(text), max_errors=_MOST_ERRORS))
+
+
+async def _searched(call: Call, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The catalogue's search takes its time, so that it is asked in a thread before the transaction."""
+    text = variables.get("search")
+    if not isinstance(text, str) or not text:
+        return {}
+    found = await asyncio.to_thread(call.context.catalogue.search, text[:_SEARCHED], limit=50)
+    return {text: found}
+
+
+def _answer(result: ExecutionResult) -> Response:
+    body: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        body["errors"] = [_told(error) for error in result.errors]
+    return answers.answered(answers.encode(body, wrap=False), 200, {})
+
+
+def _told(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error
+    if cause is not None and not isinstance(cause, GraphQLError):
+        logs.log.error("a resolver failed", exc_info=cause)
+        return {"message": "the server failed; nothing was changed", "extensions": {"code": "internal_error"}}
+    return dict(error.formatted)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/graphql",
+        name="graphql",
+        handler=run,
+        mode=Mode.ASYNC,
+        auth=Auth.KEY,
+        bots=True,
+        refusal=sx_answers.refused,
+        tag="sx",
+        summary="What sx asks beyond REST; the schema is in docs/sx.md",
+        body=Asked,
+        wrap=False,
+        errors={403: ("all_skills_key_required",)},
+    ),
+)
