@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
 from dynamic_api.accesses import Accesses
+from dynamic_api.anchors import Anchors
 from dynamic_api.background import Task, running
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
@@ -44,6 +46,7 @@ from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.runs.making import make_runs
 from dynamic_api.scan import load_osv
 from dynamic_api.sealing import keyring
+from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
 from dynamic_api.settings import Settings
@@ -71,7 +74,10 @@ class App:
 
 def connect(settings: Settings, folder: DataFolder) -> Database:
     """The database that settings name, with the newest schema."""
-    database = open_database(settings.data.database_url or folder.database_url, settings.data.pool_size)
+    url = settings.data.database_url or folder.database_url
+    # SQLite has one writer at a time, PostgreSQL a chain for each of a few (services/audit_seal.py).
+    writer = f"w{os.getpid() % CHAINS}" if settings.data.database_url else MAIN
+    database = open_database(url, settings.data.pool_size, sealing(writer))
     migrate.upgrade(database.engine)
     return database
 
@@ -176,7 +182,7 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
     housekeeper = Housekeeper(context.database, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
-    own = (context.inbox.run, context.accesses.run)
+    own = (context.inbox.run, context.accesses.run, Anchors(context.database, clock).run)
     return (deliverer.run, *own, housekeeper.run, keeper.run)
 
 

@@ -61,6 +61,24 @@ def database_options(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def observe(work: Callable[[Connection], T]) -> T:
+    """What `work` gives; it only reads, and keeps nobody waiting. Raises the builder's Refusal."""
+    from dynamic_api.app import connect
+    from dynamic_api.data_folder import open_folder
+    from dynamic_api.settings import load
+
+    place = click.get_current_context().find_object(Place)
+    if place is None:
+        raise AssertionError("the group keeps the place")
+    database = connect(load(place.settings_file), open_folder(place.data))
+    try:
+        return asyncio.run(database.read(work))
+    except ApiRefusal as refusal:
+        raise _told(refusal) from refusal
+    finally:
+        database.close()
+
+
 def transact(work: Callable[[Connection, Settings, int], T]) -> T:
     """What `work` gives, in one transaction. Raises the builder's Refusal, which has the exit code."""
     from dynamic_api.app import connect

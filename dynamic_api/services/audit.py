@@ -14,7 +14,7 @@ from dynamic_api.services.caller import Caller, Trace
 _APPEND = insert(audit_events)
 Row = dict[str, object]
 AUDITED = "audited"
-"""On a connection's `info`: its transaction has rows that want to be linked."""
+"""On a connection's `info`: the ids of rows of its transaction, which `audit_seal` links before it ends."""
 
 
 def record(
@@ -81,4 +81,4 @@ def record_all(db: Connection, rows: Sequence[Row]) -> None:
     """Append `rows`. `seal` links them into the chain before the transaction ends."""
     if rows:
         db.execute(_APPEND, list(rows))
-        db.info[AUDITED] = True
+        db.info.setdefault(AUDITED, []).extend(each["id"] for each in rows)

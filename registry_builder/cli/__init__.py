@@ -18,6 +18,7 @@ from registry_builder.core.errors import Refusal, Trouble
 COMMANDS = {
     "admin": "dynamic_api.cli_admin:admin",
     "api": "dynamic_api.cli:api",
+    "audit": "dynamic_api.cli_audit:audit",
     "build": "registry_builder.cli.build:build",
     "check": "registry_builder.cli.check:check",
     "completion": "registry_builder.cli.completion:completion",
