@@ -180,7 +180,7 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
 def _tasks(context: Context) -> tuple[Task, ...]:
     rules, clock = context.settings.webhooks, context.clock
     deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
-    housekeeper = Housekeeper(context.database, context.settings, clock)
+    housekeeper = Housekeeper(context.database, context.private_store, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
     own = (context.inbox.run, context.accesses.run, Anchors(context.database, clock).run)
     return (deliverer.run, *own, housekeeper.run, keeper.run)

@@ -13,7 +13,8 @@ from dynamic_api.clock import DAY
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
-from dynamic_api.services import deliveries, idempotency, popularity, telemetry, tickets
+from dynamic_api.private_store import PrivateStore
+from dynamic_api.services import bundle_rows, deliveries, idempotency, popularity, telemetry, tickets
 from dynamic_api.settings import Settings
 
 DAY_SECONDS = DAY / 1000
@@ -23,6 +24,8 @@ BATCH = 1000
 PAUSE_SECONDS = 0.05
 TICKET_DAYS = 7
 """After it has ended."""
+BUNDLE_GRACE = DAY
+"""How long after its last link has ended a bundle may still be on its way to somebody."""
 COUNTER_DAYS = 400
 """A year and more of how often a skill was used."""
 
@@ -50,6 +53,7 @@ class Housekeeper:
     """`run` it until `stop` is set."""
 
     database: Database
+    private_store: PrivateStore
     settings: Settings
     clock: Callable[[], int]
 
@@ -72,5 +76,22 @@ class Housekeeper:
             while count >= BATCH and not stop.is_set():
                 count = await self.database.write(lambda db: sweep.forget(db, before, BATCH))  # noqa: B023
                 gone[sweep.name] += count
+                await pause(stop, PAUSE_SECONDS)
+        return gone | {"bundles": await self._forget_bundles(stop)}
+
+    async def _forget_bundles(self, stop: asyncio.Event) -> int:
+        """Remove the bytes of bundles whose links have ended; what a store cannot remove stays until next time."""
+        before, gone = self.clock() - BUNDLE_GRACE, 0
+        while not stop.is_set():
+            late = await self.database.read(
+                lambda db: bundle_rows.overdue(db, before, bundle_rows.FORGOTTEN_AT_ONCE)
+            )
+            if not late:
+                break
+            for sha256 in late:
+                remove = self.private_store.delete
+                gone += await self.database.write(
+                    lambda db: bundle_rows.forget(db, sha256, before, remove)  # noqa: B023
+                )
                 await pause(stop, PAUSE_SECONDS)
         return gone

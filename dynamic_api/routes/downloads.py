@@ -53,6 +53,9 @@ async def make(call: Call) -> Answer:
             db, caller, choice, wanted, made, expires_at, now=call.now, trace=call.trace
         )
     )
+    # Forgotten between its making and its promise? Then it is made once more.
+    if not await asyncio.to_thread(context.private_store.exists, sha256):
+        await asyncio.to_thread(_kept, context, choice)
     return Answer(done)
 
 

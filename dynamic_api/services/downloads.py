@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from dynamic_api.catalogue import Skill
 from dynamic_api.clock import written
-from dynamic_api.database.tables import bundles, skill_versions
+from dynamic_api.database.tables import skill_versions
 from dynamic_api.errors import Absent, Forbidden, Invalid
-from dynamic_api.ids import new_id
 from dynamic_api.private_store import Part
-from dynamic_api.services import audit, visibility
+from dynamic_api.services import audit, bundle_rows, visibility
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.published import Published, download_of, taken_back
 from dynamic_api.services.visibility import Seen
@@ -193,15 +192,7 @@ def record(
 ) -> Download:
     """Write down that the bundle of (sha256, size, url) was made, so that it can be cleaned up later."""
     sha256, size, url = made
-    row = {
-        "id": new_id(),
-        "user_id": caller.user_id,
-        "sha256": sha256,
-        "filename": choice.filename,
-        "created_at": now,
-        "expires_at": expires_at,
-    }
-    db.execute(insert(bundles), row)
+    bundle_rows.promise(db, caller.user_id, sha256, choice.filename, expires_at, now)
     audit.record(
         db,
         "BUNDLE_MADE",

@@ -17,7 +17,11 @@ from tests.api.world import Person, World
 
 def swept(api: World) -> dict[str, int]:
     context = api.app.context
-    return asyncio.run(Housekeeper(context.database, context.settings, api.clock).sweep(asyncio.Event()))
+    return asyncio.run(
+        Housekeeper(context.database, context.private_store, context.settings, api.clock).sweep(
+            asyncio.Event()
+        )
+    )
 
 
 def test_answers_tickets_and_counters_end(api: World, person: Person) -> None:
@@ -47,3 +51,23 @@ def test_answers_tickets_and_counters_end(api: World, person: Person) -> None:
         count = select(func.count()).where(column == value)
         assert api.read(lambda db, count=count: db.execute(count).scalar_one()) == 1  # type: ignore[misc]
     assert set(swept(api).values()) == {0}
+
+
+def test_bytes_of_a_bundle_end_after_its_last_link(api: World, person: Person) -> None:
+    """Row 25: and not while another link to the same bytes holds."""
+    body = {"scope": "skill", "skillSlug": "release-helper"}
+    store, day = api.app.context.private_store, DAY
+    try:
+        first = person.post("/api/v1/downloads", json=body).json()["data"]["content_sha"]
+        api.clock.ahead = day + day // 2
+        assert person.post("/api/v1/downloads", json=body).json()["data"]["content_sha"] == first
+        api.clock.ahead = 2 * day + day // 4
+        swept(api)
+        assert store.exists(first)
+        api.clock.ahead = 4 * day
+        assert swept(api)["bundles"] >= 1
+        assert not store.exists(first)
+        again = person.post("/api/v1/downloads", json=body).json()["data"]
+        assert store.exists(again["content_sha"])
+    finally:
+        api.clock.ahead = 0

@@ -281,7 +281,7 @@ def test_what_is_old_is_forgotten(api: World, person: Person) -> None:
 
     api.write(put)
     context = api.app.context
-    keeper = Housekeeper(context.database, context.settings, api.clock)
+    keeper = Housekeeper(context.database, context.private_store, context.settings, api.clock)
     gone = asyncio.run(keeper.sweep(asyncio.Event()))
     assert (gone["telemetry"], gone["webhook deliveries"]) == (1500, 1)
     assert len(stored(api, young)) == 1
