@@ -45,8 +45,8 @@ def overdue(db: Connection, before: int, most: int) -> list[str]:
 def forget(db: Connection, sha256: str, before: int, remove: Callable[[str], None]) -> bool:
     """Remove the bytes and their rows, unless they were promised again meanwhile.
 
-    `remove` may run again after a lost race: removing what is gone is no error. No artifact can have the digest
-    of a bundle, in which every file lies below the folder of its skill.
+    `remove` may run again after a lost race: removing what is gone is no error. No artifact can have the
+    digest of a bundle, in which every file lies below the folder of its skill.
     """
     _take_turn(db, sha256)
     latest = db.execute(select(func.max(bundles.c.expires_at)).where(bundles.c.sha256 == sha256)).scalar_one()
