@@ -79,6 +79,25 @@ def observe(work: Callable[[Connection], T]) -> T:
         database.close()
 
 
+def stored(sha256: str) -> bytes:
+    """The private bytes with this digest. Raises the builder's Refusal."""
+    from dynamic_api.data_folder import PRIVATE, open_folder
+    from dynamic_api.private_store import Signer, open_private_store
+    from dynamic_api.settings import load
+
+    place = click.get_current_context().find_object(Place)
+    if place is None:
+        raise AssertionError("the group keeps the place")
+    folder, settings = open_folder(place.data), load(place.settings_file)
+    signer = Signer("", (folder.secret(settings.data.secret).encode(),))
+    try:
+        return open_private_store(settings.data.private_store or str(folder.path / PRIVATE), signer).get(
+            sha256
+        )
+    except ApiRefusal as refusal:
+        raise _told(refusal) from refusal
+
+
 def transact(work: Callable[[Connection, Settings, int], T]) -> T:
     """What `work` gives, in one transaction. Raises the builder's Refusal, which has the exit code."""
     from dynamic_api.app import connect

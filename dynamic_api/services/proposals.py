@@ -102,7 +102,7 @@ def add_file(
     if kind is None:
         raise Invalid("bad_action", f"actions are {ADD}, {MODIFY} and {DELETE}", place="action")
     if why := flaw_of(path):
-        raise Invalid("bad_path", f"the path {path[:200]!r} {why}", place="path")
+        raise Invalid("bad_path", f"{path[:200]!r}: {why.message}", place="path")
     size = row.size + len(content.encode("utf-8", "replace"))
     files = select(func.count()).where(proposal_files.c.proposal_id == proposal_id)
     if size > MOST_BYTES or db.execute(files).scalar_one() >= MOST_FILES:

@@ -30,6 +30,7 @@ COMMANDS = {
     "new": "registry_builder.cli.new:new",
     "pack": "registry_builder.cli.pack:pack",
     "plan": "registry_builder.cli.plan:plan",
+    "proposals": "dynamic_api.cli_proposals:proposals",
     "prune": "registry_builder.cli.prune:prune",
     "publish": "registry_builder.cli.publish:publish",
     "quarantine": "registry_builder.cli.quarantine:quarantine",
