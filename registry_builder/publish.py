@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from threading import Lock
-from typing import TypeVar
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -19,6 +17,7 @@ from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import encode
 from registry_builder.core.revoked import Revoked
 from registry_builder.core.tree import Pin, Pins, Pointer, Record, pin, write_rank
+from registry_builder.crowd import each
 from registry_builder.foreign import is_taken, refuse_foreign, refuse_taken
 from registry_builder.previous import POINTER_KEY, Previous
 from registry_builder.release import Release
@@ -28,8 +27,6 @@ from registry_builder.store.base import Store
 
 LEASE = timedelta(minutes=15)
 _BATCH = 256
-T = TypeVar("T")
-R = TypeVar("R")
 _ALWAYS_OURS = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
 
 
@@ -134,8 +131,8 @@ class Publisher:
         opened = self._open(release)
         first = [change for change in plan.changes if write_rank(change.key) < (0, 1)]
         healed = self._write(first)
-        self._each(self._put_node, plan.nodes[:-1])
-        self._each(self._put_node, plan.nodes[-1:])
+        each(self._put_node, plan.nodes[:-1], self.store.parallel)
+        each(self._put_node, plan.nodes[-1:], self.store.parallel)
         healed += self._write(plan.changes[len(first) :])
         return Published(self._complete(release, opened), len(plan.changes), tuple(healed))
 
@@ -191,14 +188,8 @@ class Publisher:
                 if not self._fresh:
                     self._still_ours()
                 self._fresh = False
-                healed += [key for key in self._each(self._write_one, batch) if key]
+                healed += [key for key in each(self._write_one, batch, self.store.parallel) if key]
         return healed
-
-    def _each(self, write: Callable[[T], R], batch: Sequence[T]) -> list[R]:
-        if self.store.parallel == 1:
-            return [write(item) for item in batch]
-        with ThreadPoolExecutor(self.store.parallel) as pool:
-            return list(pool.map(write, batch))
 
     def _write_one(self, change: Change) -> str | None:
         """Write a key that does not hold its bytes yet; gives it when it held some that are not ours."""
