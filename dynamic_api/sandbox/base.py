@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 Level = Literal["full", "no-cgroup", "remote", "refused"]
 """How much is enforced: all, all but the totals of memory and processes, elsewhere, or nothing runs."""
-Limit = Literal["wall", "cpu", "memory", "processes", "output", "disk", "file_size"]
+Limit = Literal["wall", "cpu", "memory", "processes", "output", "disk", "file_size", "network"]
 """What a run can hit; an outcome names each one it hit."""
 Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
@@ -39,6 +39,7 @@ class Limits:
     stdin_bytes: int = 16 * MIB
     argument_bytes: int = MIB
     cores: float = 1.0
+    network_bytes: int = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,8 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     limits: Limits = Limits()
     layer: Path | None = None
-    network: bool = False
-    """No sandbox can give it yet; a job that asks for it is refused."""
+    network: tuple[str, ...] = ()
+    """All that the script may reach: `host:port` as `outbound_pair` gives it. Empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from dynamic_api.errors import TooLarge, Unprocessable
 from dynamic_api.sandbox.base import Job, Limits
 from dynamic_api.sandbox.scripts import Script
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+DOOR = ("127.0.0.1", 3128)
+"""Where a script that has a network finds its proxy."""
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 LONGEST_ARGUMENT = 128 * 1024 - 1
 """Linux: MAX_ARG_STRLEN, with its end mark."""
 
@@ -27,6 +31,8 @@ def environment(job: Job, script: Script) -> dict[str, str]:
         ours |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
     if job.layer is not None:
         ours |= {"PYTHONPATH": "/deps/python", "NODE_PATH": "/deps/node_modules"}
+    if job.network:
+        ours |= _proxies()
     for name, value in job.env.items():
         if not name or "=" in name or "\0" in name + value:
             raise Unprocessable("bad_environment", "a credential has no usable name or value", place=name)
@@ -60,7 +66,7 @@ def check_stdin(data: bytes, limits: Limits) -> None:
 
 
 def check_network(job: Job) -> None:
-    """Raises Unprocessable: to share the host's network would open its loopback, so there is no way yet."""
+    """Raises Unprocessable, where a sandbox cannot hold a script to what it may reach."""
     if job.network:
         raise Unprocessable(
             "network_unavailable",
@@ -68,3 +74,15 @@ def check_network(job: Job) -> None:
             place=job.script,
             mend="pass what it would download as stdin or as an input file",
         )
+
+
+def _proxies() -> dict[str, str]:
+    """Programs read one spelling or the other. Node heeds them from version 22.21 on, when it is told to."""
+    door = "http://{}:{}".format(*DOOR)
+    names = {"HTTP_PROXY": door, "HTTPS_PROXY": door, "NO_PROXY": "localhost,127.0.0.1"}
+    return {
+        **names,
+        **{name.lower(): value for name, value in names.items()},
+        "NODE_USE_ENV_PROXY": "1",
+        "SSL_CERT_FILE": str(CERTIFICATES),
+    }

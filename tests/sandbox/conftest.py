@@ -11,6 +11,7 @@ from pathlib import Path
 
 import e2b_stand_in
 import pytest
+from sandbox_far import Far
 from sandbox_room import Room, survivors
 
 from dynamic_api.sandbox import e2b
@@ -28,9 +29,10 @@ def public_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+FAR = Far()
 LEVELS: dict[str, Callable[[Path], Options]] = {
-    "full": Options,
-    "no-cgroup": lambda store: Options(store, use_cgroups=False, allow_no_cgroup=True),
+    "full": lambda store: Options(store, dial=FAR.dial),
+    "no-cgroup": lambda store: Options(store, use_cgroups=False, allow_no_cgroup=True, dial=FAR.dial),
 }
 Opener = Callable[[str], Room]
 
@@ -61,6 +63,14 @@ def open_box(public_folder: Path) -> Iterator[Opener]:
             return Room(sandbox, folder, runner, health)
 
         yield opened
+
+
+@pytest.fixture
+def far() -> Iterator[Far]:
+    """What runs may reach; empty at first."""
+    FAR.clear()
+    yield FAR
+    FAR.clear()
 
 
 @pytest.fixture(params=LEVELS)

@@ -29,11 +29,17 @@ setns settimeofday shmget swapoff swapon syslog umount2 unshare userfaultfd vhan
 """.split()  # noqa: SIM905 - one name a line would be pages
 
 
-def attack(room: Room, name: str, *args: str) -> None:
+@pytest.fixture(params=[(), ("api.test:443",)], ids=["closed", "network"])
+def network(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """What the operator lets the skill reach: nothing, or one host that is not there."""
+    found: tuple[str, ...] = request.param
+    return found
+
+
+def attack(room: Room, network: tuple[str, ...], name: str, *args: str) -> None:
     """Run an attack; it prints what it achieved, and `tried` once it is through."""
-    job = Job(
-        room.skill(a_py=(ATTACKS / f"{name}.py").read_bytes()), "a.py", args, limits=Limits(wall_seconds=20)
-    )
+    folder = room.skill(a_py=(ATTACKS / f"{name}.py").read_bytes())
+    job = Job(folder, "a.py", args, limits=Limits(wall_seconds=20), network=network)
     outcome = room.run(job)
     shown = outcome.stdout.text() + outcome.stderr.text()
     assert "ESCAPED" not in shown
@@ -41,19 +47,19 @@ def attack(room: Room, name: str, *args: str) -> None:
 
 
 @pytest.mark.usefixtures("neighbour")
-def test_host_database_environment_and_processes_cannot_be_read(room: Room) -> None:
+def test_host_database_environment_and_processes_cannot_be_read(room: Room, network: tuple[str, ...]) -> None:
     (room.folder / "database.sqlite").write_text(SECRET)
     os.environ["SANDBOX_CANARY"] = SECRET
-    attack(room, "read_host", SECRET, str(room.folder))
+    attack(room, network, "read_host", SECRET, str(room.folder))
 
 
 @pytest.mark.usefixtures("neighbour")
-def test_nothing_outside_the_session_can_be_written(room: Room) -> None:
-    attack(room, "write_outside")
+def test_nothing_outside_the_session_can_be_written(room: Room, network: tuple[str, ...]) -> None:
+    attack(room, network, "write_outside")
 
 
 @pytest.mark.usefixtures("neighbour")
-def test_no_network_of_any_kind(room: Room) -> None:
+def test_no_way_out_but_the_door_that_was_given(room: Room, network: tuple[str, ...]) -> None:
     path = str(room.folder / "host.sock")
     abstract = f"skillpress-test-{os.getpid()}"
     with contextlib.ExitStack() as stack:
@@ -63,12 +69,12 @@ def test_no_network_of_any_kind(room: Room) -> None:
             listener.bind(address)
             listener.listen()
         Path(path).chmod(0o777)
-        attack(room, "network", str(tcp.getsockname()[1]), path, abstract)
+        attack(room, network, "network", str(tcp.getsockname()[1]), path, abstract, "tcp" if network else "")
     Path(path).unlink()
 
 
 @pytest.mark.usefixtures("neighbour")
-def test_system_calls_that_lead_out_do_not_exist(room: Room) -> None:
+def test_system_calls_that_lead_out_do_not_exist(room: Room, network: tuple[str, ...]) -> None:
     numbers = []
     for name in FORBIDDEN_CALLS:
         with contextlib.suppress(OSError, ValueError):
@@ -76,12 +82,12 @@ def test_system_calls_that_lead_out_do_not_exist(room: Room) -> None:
             if number >= 0:
                 numbers.append(f"{name}={number}")
     assert len(numbers) > 60
-    attack(room, "calls", *numbers)
+    attack(room, network, "calls", *numbers)
 
 
 @pytest.mark.usefixtures("neighbour")
-def test_no_rights_can_be_won_and_no_parent_be_killed(room: Room) -> None:
-    attack(room, "rights")
+def test_no_rights_can_be_won_and_no_parent_be_killed(room: Room, network: tuple[str, ...]) -> None:
+    attack(room, network, "rights")
 
 
 LINKS = """

@@ -14,7 +14,14 @@ from dynamic_api.cli_sandbox import doctor
 from dynamic_api.errors import Unavailable
 from dynamic_api.sandbox.base import Limits
 from dynamic_api.sandbox.bubblewrap.cgroups import find_hierarchy, make_group
-from dynamic_api.sandbox.bubblewrap.host import Account, Unfit, find_account, find_host, make_store
+from dynamic_api.sandbox.bubblewrap.host import (
+    Account,
+    Unfit,
+    closed_namespaces,
+    find_account,
+    find_host,
+    make_store,
+)
 from dynamic_api.sandbox.bubblewrap.sandbox import BubblewrapSandbox, Options
 
 
@@ -57,12 +64,21 @@ def test_store_that_the_user_of_runs_cannot_enter_is_named(tmp_path: Path) -> No
         make_store(closed / "store", Account(12345, 12345))
 
 
+def test_switch_that_closes_namespaces_is_named_with_its_mend(tmp_path: Path) -> None:
+    assert not closed_namespaces(tmp_path)
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel/apparmor_restrict_unprivileged_userns").write_text("0\n")
+    assert not closed_namespaces(tmp_path)
+    (tmp_path / "kernel/apparmor_restrict_unprivileged_userns").write_text("1\n")
+    assert "restrict_unprivileged_userns is 1; set it to 0" in closed_namespaces(tmp_path)
+
+
 def test_doctor_tells_the_level_each_check_and_the_programs() -> None:
     done = CliRunner().invoke(doctor, ["--json"], catch_exceptions=False, standalone_mode=False)
     found = json.loads(done.output)
     assert done.return_value == 0
     assert found["sandbox"]["level"] in {"full", "no-cgroup"}
-    assert len(found["sandbox"]["checks"]) == 16
+    assert len(found["sandbox"]["checks"]) == 17
     assert all(check["held"] for check in found["sandbox"]["checks"])
     assert {"bubblewrap", "git", "node", "python"} < set(found["programs"])
     text = CliRunner().invoke(doctor, catch_exceptions=False, standalone_mode=False).output

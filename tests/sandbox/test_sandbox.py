@@ -99,7 +99,6 @@ def test_link_out_of_the_skill_is_no_script(any_room: Room) -> None:
         ({"stdin": bytes(100_000_000)}, "stdin_too_large"),
         ({"env": {"A=B": "c"}}, "bad_environment"),
         ({"env": {"A": "c\0d"}}, "bad_environment"),
-        ({"network": True}, "network_unavailable"),
     ],
 )
 def test_what_is_too_large_or_malformed_is_refused_with_a_mend(

@@ -14,6 +14,7 @@ from dynamic_api.sandbox.base import Limit, Limits
 
 CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD_MICROSECONDS = 100_000
+TCP_BYTES = 16 * 1024 * 1024
 PREFIX = "skillpress-"
 _TRIES = 100
 
@@ -47,6 +48,11 @@ class Group:
             self._write("cpu", "cpu.cfs_period_us", PERIOD_MICROSECONDS)
             self._write("cpu", "cpu.cfs_quota_us", quota)
         self._write("pids", "pids.max", limits.processes)
+
+    def limit_connections(self) -> None:
+        """Bound what the buffers of connections take. Version 2 counts them as memory anyway."""
+        if self.version == 1:
+            self._write("memory", "memory.kmem.tcp.limit_in_bytes", TCP_BYTES, needed=False)
 
     def entrances(self) -> list[int]:
         """Open descriptors: a process that writes 0 to each is in the group. The caller closes them."""

@@ -13,12 +13,19 @@ from dynamic_api.errors import Unprocessable
 from dynamic_api.sandbox.base import MIB, Job, Limits
 from dynamic_api.sandbox.bubblewrap.host import Host
 from dynamic_api.sandbox.bubblewrap.keeper.child import SECCOMP, STATUS
-from dynamic_api.sandbox.given import check_arguments
+from dynamic_api.sandbox.given import CERTIFICATES, check_arguments
 from dynamic_api.sandbox.scripts import Language, Script
 
 NODE_DATA_BYTES = 1024 * MIB
 ADDRESS_SPACE_BYTES = 4096 * MIB
 _UID = "1000"
+_AUTHORITIES = (
+    CERTIFICATES,
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/ca-bundle.pem"),
+    Path("/etc/ssl/cert.pem"),
+)
+"""Where distributions keep the certificates that programs trust."""
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
 
@@ -32,10 +39,22 @@ class Places:
     etc: Path
 
 
-def bwrap_arguments(places: Places, environment: Mapping[str, str]) -> bytes:
-    """Everything for `--args`, so that nothing of it can be read in a list of processes."""
+def bwrap_arguments(places: Places, environment: Mapping[str, str], *, network: bool) -> bytes:
+    """Everything for `--args`, so that nothing of it can be read in a list of processes.
+
+    With `network`, the one to share is no host's: the launcher has made it for this run alone.
+    """
     words = [
-        *("--unshare-all", "--unshare-user", "--disable-userns", "--uid", _UID, "--gid", _UID),
+        *(
+            "--unshare-all",
+            *(("--share-net",) if network else ()),
+            "--unshare-user",
+            "--disable-userns",
+            "--uid",
+            _UID,
+            "--gid",
+            _UID,
+        ),
         *("--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"),
         *_system(places.etc),
         *("--proc", "/proc", "--dev", "/dev", "--bind", f"{places.session}/shm", "/dev/shm"),  # noqa: S108
@@ -73,6 +92,10 @@ def make_etc(folder: Path) -> None:
     }
     for name, text in texts.items():
         _write(folder / name, text.encode())
+    authorities = next((path for path in _AUTHORITIES if path.is_file()), None)
+    if authorities is not None:
+        (folder / "ssl/certs").mkdir(parents=True, exist_ok=True)
+        _write(folder / CERTIFICATES.relative_to("/etc"), authorities.read_bytes())
     cache = Path("/etc/ld.so.cache")
     if cache.is_file():
         _write(folder / "ld.so.cache", cache.read_bytes())

@@ -18,6 +18,15 @@ STORE_OF_ROOT = Path("/var/lib/skillpress-sandbox")
 STORE_FOLDERS = ("sessions", "etc", "selftest", "skills", "layers")
 _PROGRAMS = {"python": "python3", "sh": "sh", "bash": "bash", "node": "node"}
 
+_CLOSED = {
+    "user.max_user_namespaces": ("0", "set it to 10000 or so"),
+    "kernel.unprivileged_userns_clone": ("0", "set it to 1"),
+    "kernel.apparmor_restrict_unprivileged_userns": (
+        "1",
+        "set it to 0, or load a profile that allows userns",
+    ),
+}
+
 
 class Unfit(Exception):  # noqa: N818 - named by what is wrong with the machine
     """Nothing may run here, and why."""
@@ -71,6 +80,15 @@ def find_account(user: str = "") -> Account:
     if row.pw_uid == 0 or row.pw_gid == 0:
         raise Unfit(f"started as root, and {name!r} is root as well; name an unprivileged user")
     return Account(row.pw_uid, row.pw_gid)
+
+
+def closed_namespaces(sys: Path = Path("/proc/sys")) -> str:
+    """Why this machine gives unprivileged users no namespaces, and what opens them; empty if it may."""
+    for name, closed in _CLOSED.items():
+        path = sys / name.replace(".", "/")
+        if path.is_file() and path.read_text().strip() == closed[0]:
+            return f" ({name} is {closed[0]}; {closed[1]})"
+    return ""
 
 
 def default_store(data: Path) -> Path:

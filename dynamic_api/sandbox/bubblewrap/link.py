@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dynamic_api.errors import Unavailable
-from dynamic_api.sandbox.bubblewrap.host import Account, Unfit
+from dynamic_api.sandbox.bubblewrap.host import Account, Unfit, closed_namespaces
 
 PACKET = 65536
 START_SECONDS = 10.0
@@ -76,7 +76,7 @@ class Link:
         except (TimeoutError, Unavailable):
             said = self._last_words()
             self.stop()
-            raise Unfit(f"the keeper of the sandbox did not start: {said}") from None
+            raise Unfit(f"the keeper of the sandbox did not start: {said}{closed_namespaces()}") from None
 
     def stop(self) -> None:
         """Let go: the keeper ends, and with it every run and session."""

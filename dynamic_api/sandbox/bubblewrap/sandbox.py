@@ -18,6 +18,7 @@ from dynamic_api.sandbox.bubblewrap.link import Link
 from dynamic_api.sandbox.bubblewrap.runner import sealed
 from dynamic_api.sandbox.bubblewrap.seccomp import compile_filter
 from dynamic_api.sandbox.bubblewrap.slots import Slots
+from dynamic_api.sandbox.egress import Dial, no_dial
 from dynamic_api.sandbox.paths import file_parts
 from dynamic_api.sandbox.sessions import Sessions
 
@@ -36,6 +37,8 @@ class Options:
     use_cgroups: bool = True
     spare: int = 2
     sessions: int = 100
+    dial: Dial = no_dial
+    """How runs that may reach something get there; it checks the address (`outbound.Tunnel`)."""
 
 
 class BubblewrapSandbox:
@@ -86,13 +89,13 @@ class BubblewrapSandbox:
             sweep(hierarchy)
         make_store(self._options.store, host.account)
         command.make_etc(self._options.store / "etc")
-        rules = compile_filter(network=False)
+        rules = {network: compile_filter(network=network) for network in (False, True)}
         self._link = Link()
         await self._link.start(host.account, self._options.store)
         slots = Slots(self._link, hierarchy, self._options.spare)
         slots.fill(1)
         level: Level = "full" if hierarchy else "no-cgroup"
-        return Engine(host, level, self._options.store, self._link, slots, rules)
+        return Engine(host, level, self._options.store, self._link, slots, rules, self._options.dial)
 
     def _started(self) -> Engine:
         if self._engine is None:

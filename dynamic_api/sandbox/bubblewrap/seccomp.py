@@ -33,7 +33,7 @@ rt_sigprocmask rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgs
 sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr sched_getparam
 sched_getscheduler sched_rr_get_interval sched_setaffinity sched_yield select sendfile sendmmsg sendmsg
 sendto set_robust_list set_thread_area set_tid_address setfsgid setfsuid setgid setgroups setitimer
-setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid shutdown
+setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid setuid shutdown
 sigaltstack splice stat statfs statx symlink symlinkat sync sync_file_range syncfs sysinfo tee tgkill time
 timer_create timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime
 timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes vfork wait4 waitid
@@ -41,6 +41,18 @@ write writev
 """.split()  # noqa: SIM905 - one name a line would be pages
 _NAMESPACES = 0x7E020080
 """CLONE_NEW* of clone(2): cgroup, uts, ipc, user, pid, net, mount, time."""
+_SOCKET_TYPE = 0xFFFFFFFF & ~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+_OPTIONS = {
+    socket.SOL_SOCKET: (
+        *(socket.SO_REUSEADDR, socket.SO_KEEPALIVE, socket.SO_LINGER, socket.SO_OOBINLINE),
+        *(socket.SO_REUSEPORT, socket.SO_PASSCRED, socket.SO_RCVTIMEO, socket.SO_SNDTIMEO),
+    ),
+    socket.IPPROTO_IP: (socket.IP_TOS, socket.IP_TTL),
+    socket.IPPROTO_TCP: (
+        *(socket.TCP_NODELAY, socket.TCP_CORK, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL),
+        *(socket.TCP_KEEPCNT, socket.TCP_DEFER_ACCEPT, socket.TCP_QUICKACK, socket.TCP_USER_TIMEOUT),
+    ),
+}
 _ARGUMENT_32 = 0xFFFFFFFF
 
 
@@ -55,14 +67,36 @@ def compile_filter(*, network: bool) -> bytes:
         pyseccomp.ALLOW, "clone", pyseccomp.Arg(_flags_argument(), pyseccomp.MASKED_EQ, _NAMESPACES, 0)
     )
     _allow_personality(rules)
-    for family in ("AF_UNIX", "AF_INET", "AF_INET6") if network else ("AF_UNIX",):
-        number = int(getattr(socket, family))
-        rules.add_rule(pyseccomp.ALLOW, "socket", pyseccomp.Arg(0, pyseccomp.EQ, number))
+    rules.add_rule(pyseccomp.ALLOW, "socket", pyseccomp.Arg(0, pyseccomp.EQ, int(socket.AF_UNIX)))
+    if network:
+        _allow_tcp(rules)
+    else:
+        rules.add_rule(pyseccomp.ALLOW, "setsockopt")
     rules.add_rule(pyseccomp.ALLOW, "socketpair", pyseccomp.Arg(0, pyseccomp.EQ, 1))
     with tempfile.TemporaryFile() as file:
         rules.export_bpf(file)
         size = os.fstat(file.fileno()).st_size
         return os.pread(file.fileno(), size, 0)
+
+
+def _allow_tcp(rules: pyseccomp.SyscallFilter) -> None:
+    """TCP over IPv4 and the usual options of it: no larger buffers, no other protocol put on top (kTLS)."""
+    for protocol in (0, socket.IPPROTO_TCP):
+        rules.add_rule(
+            pyseccomp.ALLOW,
+            "socket",
+            pyseccomp.Arg(0, pyseccomp.EQ, int(socket.AF_INET)),
+            pyseccomp.Arg(1, pyseccomp.MASKED_EQ, _SOCKET_TYPE, int(socket.SOCK_STREAM)),
+            pyseccomp.Arg(2, pyseccomp.EQ, protocol),
+        )
+    for level, options in _OPTIONS.items():
+        for option in options:
+            rules.add_rule(
+                pyseccomp.ALLOW,
+                "setsockopt",
+                pyseccomp.Arg(1, pyseccomp.EQ, level),
+                pyseccomp.Arg(2, pyseccomp.EQ, option),
+            )
 
 
 def _exists(name: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dynamic_api.errors import Absent
+from dynamic_api.errors import Absent, Unavailable
 from dynamic_api.sandbox.base import MIB, Check, Job, Level, Limits, Outcome, Sandbox
 
 PROBE = Path(__file__).with_name("probe.py")
@@ -36,6 +36,7 @@ class _Attempt:
     probe: str
     limits: Limits
     judge: Judge
+    network: tuple[str, ...] = ()
 
 
 async def try_all(sandbox: Sandbox, folder: Path, level: Level) -> tuple[Check, ...]:
@@ -51,6 +52,7 @@ def _attempts(level: Level) -> list[_Attempt]:
     processes = _hit("processes") if level == "full" else _few_processes
     return [
         _Attempt("walls", few, _walls),
+        _Attempt("way_out", few, _way_out, ("allowed.invalid:443",)),
         _Attempt("memory", few, _hit("memory")),
         _Attempt("processes", few, processes),
         _Attempt("wall", replace(few, wall_seconds=0.5), _hit("wall")),
@@ -66,8 +68,14 @@ async def _try(sandbox: Sandbox, folder: Path, attempt: _Attempt) -> list[Check]
     session = f"selftest-{attempt.probe.replace('_', '-')}"
     await sandbox.open(session, 4 * MIB)
     try:
-        outcome = await sandbox.run(session, Job(folder, "probe.py", (attempt.probe,), limits=attempt.limits))
+        job = Job(folder, "probe.py", (attempt.probe,), limits=attempt.limits, network=attempt.network)
+        outcome = await sandbox.run(session, job)
         return await attempt.judge(sandbox, session, outcome)
+    except Unavailable as error:
+        if not attempt.network:
+            raise
+        # Runs without a network are no worse for it; those with one are refused, with these words.
+        return [Check("own_network", held=True, detail=f"no skill can be given one: {error.message}")]
     finally:
         await sandbox.close(session)
 
@@ -101,6 +109,16 @@ async def _pulse(sandbox: Sandbox, session: str) -> bytes:
         return (await sandbox.read(session, "/work/alive")).data
     except Absent:
         return b""
+
+
+async def _way_out(_sandbox: Sandbox, _session: str, outcome: Outcome) -> list[Check]:
+    try:
+        facts = json.loads(outcome.stdout.shown)
+    except ValueError:
+        return [Check("own_network", held=False, detail=outcome.stderr.text().strip()[-200:])]
+    held = facts == {"interfaces": ["lo"], "sockets": [], "direct": False, "proxy": "403"}
+    detail = "with one: only loopback, TCP, and a proxy that keeps to the list" if held else f"{facts}"
+    return [Check("own_network", held, detail)]
 
 
 async def _walls(_sandbox: Sandbox, _session: str, outcome: Outcome) -> list[Check]:

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from dynamic_api.errors import Unavailable
 from dynamic_api.sandbox.base import Limits
 from dynamic_api.sandbox.bubblewrap.cgroups import Group, Hierarchy, make_group
+from dynamic_api.sandbox.bubblewrap.keeper.child import WANT_DOOR
 from dynamic_api.sandbox.bubblewrap.link import Ended, Link
 
+MOST_SAID = 512
 READY_SECONDS = 10.0
 
 
@@ -123,6 +125,31 @@ class Slots:
         if answer != b"ready":
             raise _unready("a launcher could not enter its control groups")
         return Slot(number, ours, group, ended)
+
+
+async def open_door(slot: Slot) -> socket.socket:
+    """Give it a network of its own, before its launch: the listening socket that is the only way out.
+
+    Raises Unavailable.
+    """
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    try:
+        if slot.group is not None:
+            slot.group.limit_connections()
+        slot.socket.send(WANT_DOOR)
+        loop.add_reader(slot.socket, readable.set)
+        await asyncio.wait_for(readable.wait(), READY_SECONDS)
+        said, given, _, _ = socket.recv_fds(slot.socket, MOST_SAID, 1, socket.MSG_CMSG_CLOEXEC)
+    except OSError as error:
+        raise _unready(str(error)) from error
+    finally:
+        loop.remove_reader(slot.socket)
+    if not given:
+        raise _unready(f"no network could be made: {said.decode('utf-8', 'replace')}")
+    door = socket.socket(fileno=given[0])
+    door.setblocking(False)
+    return door
 
 
 def _unready(why: str) -> Unavailable:

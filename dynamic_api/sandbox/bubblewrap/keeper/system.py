@@ -8,6 +8,7 @@ import sys
 
 NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000
 """User, mount and PID."""
+NEW_NETWORK = 0x40000000
 MS_NOSUID_NODEV, MS_REC, MS_PRIVATE, MNT_DETACH = 2 | 4, 0x4000, 1 << 18, 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 
@@ -35,6 +36,11 @@ def enter_namespaces(uid: int, gid: int) -> None:
         with open(f"/proc/self/{name}", "w", encoding="utf-8") as file:
             file.write(text)
     mount(None, "/", None, MS_REC | MS_PRIVATE, None)
+
+
+def unshare_network() -> None:
+    """A new network namespace, in which this process has every right."""
+    _check(_libc.unshare(NEW_NETWORK), "unshare")
 
 
 def prctl(option: int, value: int) -> None:

@@ -1,0 +1,36 @@
+"""Connections for somebody else's bytes, such as those of a script: the same guard, and no HTTP of ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from dynamic_api.errors import Upstream
+from dynamic_api.outbound.dial import GuardedBackend, dial_tcp, pair
+from dynamic_api.outbound.resolve import Resolver, SystemResolver
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Connect = Callable[[str, int], Awaitable[Streams]]
+
+
+class Tunnel:
+    """Connects to names whose addresses are all public, and to the `host:port` pairs in `allowed`."""
+
+    def __init__(
+        self,
+        *,
+        allowed: Iterable[str] = (),
+        resolver: Resolver | None = None,
+        connect: Connect = asyncio.open_connection,
+    ) -> None:
+        self._guard = GuardedBackend(resolver or SystemResolver(), dial_tcp, frozenset(allowed))
+        self._connect = connect
+
+    async def __call__(self, host: str, port: int) -> Streams:
+        """A connection to an address that was checked. Raises Unprocessable (address_refused), Upstream."""
+        for address in await self._guard.addresses(host, port):
+            try:
+                return await self._connect(address, port)
+            except OSError:
+                continue
+        raise Upstream("outbound_failed", f"no connection to {pair(host, port)}", place=pair(host, port))
