@@ -14,7 +14,15 @@ _LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e]+) HTTP/1\.[
 _PLACE = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([A-Za-z0-9._-]{1,253}))(?::([0-9]{1,5}))?")
 _TARGET = re.compile(r"http://([^/?#]*)(/?[^#]*)", re.IGNORECASE)
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_HOP = {"connection", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "upgrade"}
+_HOP = {
+    "connection",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",  # codespell:ignore te
+    "upgrade",
+}
 
 
 class Refused(Exception):  # noqa: N818 - it becomes the answer of the proxy
