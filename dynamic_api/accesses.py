@@ -17,7 +17,7 @@ from dynamic_api.background import pause
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.logs import log
-from dynamic_api.services import audit, popularity
+from dynamic_api.services import audit_seal, popularity
 from dynamic_api.services.audit import Row
 
 FLUSH_SECONDS = 0.25
@@ -35,10 +35,11 @@ class Access:
 
 
 class Accesses:
-    """Takes rows on the loop; `run` writes them."""
+    """Takes rows on the loop; `run` writes them, linked into the chain of `writer`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, writer: str) -> None:
         self._database = database
+        self._writer = writer
         self._waiting: deque[Access] = deque()
 
     def note(self, access: Access) -> None:
@@ -58,15 +59,14 @@ class Accesses:
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
-                await self._database.write(lambda db: _store(db, batch))  # noqa: B023
+                await self._database.write(lambda db: _store(db, self._writer, batch))  # noqa: B023
             except Refusal as refusal:
                 log.warning("audit: %s", refusal.message)
                 self._waiting.extendleft(reversed(batch))
                 return
 
 
-def _store(db: Connection, batch: Sequence[Access]) -> None:
-    audit.record_all(db, [access.row for access in batch])
-    for access in batch:
-        if access.skill_id is not None:
-            popularity.count(db, [access.skill_id], popularity.INSTALLS, access.now)
+def _store(db: Connection, writer: str, batch: Sequence[Access]) -> None:
+    audit_seal.append(db, writer, [access.row for access in batch])
+    taken = [access.skill_id for access in batch if access.skill_id is not None]
+    popularity.count(db, taken, popularity.INSTALLS, batch[-1].now)

@@ -75,11 +75,14 @@ class App:
 def connect(settings: Settings, folder: DataFolder) -> Database:
     """The database that settings name, with the newest schema."""
     url = settings.data.database_url or folder.database_url
-    # SQLite has one writer at a time, PostgreSQL a chain for each of a few (services/audit_seal.py).
-    writer = f"w{os.getpid() % CHAINS}" if settings.data.database_url else MAIN
-    database = open_database(url, settings.data.pool_size, sealing(writer))
+    database = open_database(url, settings.data.pool_size, sealing(_chain(settings)))
     migrate.upgrade(database.engine)
     return database
+
+
+def _chain(settings: Settings) -> str:
+    """SQLite has one writer at a time, PostgreSQL a chain for each of a few (services/audit_seal.py)."""
+    return f"w{os.getpid() % CHAINS}" if settings.data.database_url else MAIN
 
 
 def build(
@@ -145,7 +148,7 @@ def _context(
         inbox=Inbox(database, catalogue, settings.telemetry),
         leaderboard=Leaderboard(database, known),
         locks=Locks(database, known, public_url),
-        accesses=Accesses(database),
+        accesses=Accesses(database, _chain(settings)),
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from dynamic_api.database.tables import usage_events
-from dynamic_api.database.upsert import insert_absent
 from dynamic_api.services.caller import Caller
 from dynamic_api.sx.usage import Event
 
@@ -35,8 +37,8 @@ class Filter(Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-def store(db: Connection, caller: Caller, events: Sequence[Event], now: int) -> int:
-    """Keep those of `events` that are new; how many those are."""
+def store(db: Connection, caller: Caller, events: Sequence[Event], now: int) -> None:
+    """Keep those of `events` that are new."""
     rows = [
         {
             "id": event.id,
@@ -50,7 +52,14 @@ def store(db: Connection, caller: Caller, events: Sequence[Event], now: int) -> 
         }
         for event in events
     ]
-    return insert_absent(db, usage_events, rows)
+    db.execute(_statement(db.dialect.name), rows)
+
+
+@cache
+def _statement(dialect: str) -> Any:
+    """Nothing is asked back, so that the driver sends all rows at once."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(usage_events).on_conflict_do_nothing()
 
 
 def moment(now: int) -> datetime:

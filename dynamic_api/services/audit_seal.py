@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from dynamic_api.clock import written
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
 from dynamic_api.database.upsert import insert_absent
-from dynamic_api.services.audit import AUDITED
+from dynamic_api.services.audit import AUDITED, Row
 from dynamic_api.sx.audit_chain import GENESIS, Anchor, Head, Link, anchor, link_all, verify
 from dynamic_api.sx.problems import Problem
 
@@ -30,6 +30,8 @@ _LINKED = (
     .where(audit_events.c.id == bindparam("row_id"))
     .values(writer=bindparam("of"), sequence=bindparam("at_sequence"), sha256=bindparam("made"))
 )
+_APPEND = insert(audit_events)
+_HELD = select(audit_heads).where(audit_heads.c.writer == bindparam("of")).with_for_update()
 _HEAD = (
     update(audit_heads)
     .where(audit_heads.c.writer == bindparam("of"))
@@ -48,6 +50,14 @@ def sealing(writer: str) -> Callable[[Connection], None]:
     return seal
 
 
+def append(db: Connection, writer: str, rows: Sequence[Row]) -> None:
+    """Insert rows that are linked already: for many at once, which are the end of their transaction."""
+    links = link_all(_head(db, writer), rows, writer)
+    chained = ({"writer": each.writer, "sequence": each.sequence, "sha256": each.hash} for each in links)
+    db.execute(_APPEND, [{**row, **place} for row, place in zip(rows, chained, strict=True)])
+    db.execute(_HEAD, _place(links[-1]))
+
+
 def adopt(db: Connection, writer: str) -> int:
     """Link rows that nobody has linked, as those of an older release; how many."""
     loose = select(audit_events.c.id).where(audit_events.c.sha256.is_(None))
@@ -58,18 +68,23 @@ def adopt(db: Connection, writer: str) -> int:
 
 
 def _link(db: Connection, writer: str, ids: Sequence[str]) -> None:
-    insert_absent(db, audit_heads, [{"writer": writer, "sequence": 0, "sha256": GENESIS}])
-    held = select(audit_heads).where(audit_heads.c.writer == writer).with_for_update()
-    kept = db.execute(held).one()
+    head = _head(db, writer)
     # Read under the lock: what was undone by a savepoint, or is linked already, is not among them.
     query = select(*_CONTENT).where(audit_events.c.id.in_(ids), audit_events.c.sha256.is_(None))
     found = {row["id"]: dict(row) for row in db.execute(query).mappings()}
     rows = [found[each] for each in ids if each in found]
     if not rows:
         return
-    links = link_all(Head(kept.sequence, kept.sha256), rows, writer)
+    links = link_all(head, rows, writer)
     db.execute(_LINKED, [{"row_id": each.row["id"], **_place(each)} for each in links])
     db.execute(_HEAD, _place(links[-1]))
+
+
+def _head(db: Connection, writer: str) -> Head:
+    """The head of a chain, its row locked."""
+    insert_absent(db, audit_heads, [{"writer": writer, "sequence": 0, "sha256": GENESIS}])
+    kept = db.execute(_HELD, {"of": writer}).one()
+    return Head(kept.sequence, kept.sha256)
 
 
 def _place(each: Link) -> dict[str, object]:

@@ -48,9 +48,8 @@ def reaches(db: Connection, caller: Caller, skill_ids: Sequence[str]) -> set[str
     """Those of `skill_ids` that are installed for the caller."""
     if not skill_ids:
         return set()
-    rows = _installs(caller.is_bot).subquery()
-    found = select(rows.c.skill_id).where(rows.c.skill_id.in_(list(skill_ids)))
-    return set(db.execute(found, {"me": caller.user_id}).scalars())
+    given = {"me": caller.user_id, "ids": list(skill_ids)}
+    return set(db.execute(_installs(caller.is_bot, some=True), given).scalars())
 
 
 def asking(db: Connection, caller: Caller) -> Asking:
@@ -104,8 +103,8 @@ def _team_urls(is_bot: bool) -> Select[Any]:
 
 
 @cache
-def _installs(is_bot: bool) -> Any:
-    """Direct installs, and those of collections with each of their assets."""
+def _installs(is_bot: bool, *, some: bool = False) -> Any:
+    """Direct installs, and those of collections with each of their assets; `some`: of the given ids only."""
     install = asset_installs.c
     entity = or_(
         install.entity_type == ORGANIZATION,
@@ -134,4 +133,7 @@ def _installs(is_bot: bool) -> Any:
         .select_from(place.join(asset_collection_items, item.collection_id == install.collection_id))
         .where(entity)
     )
+    if some:
+        ids = bindparam("ids", expanding=True)
+        direct, through = direct.where(install.skill_id.in_(ids)), through.where(item.skill_id.in_(ids))
     return union_all(direct, through)
