@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from dynamic_api.cli_admin.assets import install, profile, repository
 from dynamic_api.cli_admin.base import database_options
+from dynamic_api.cli_admin.bots import bot
 from dynamic_api.cli_admin.credentials import credentials_group
 from dynamic_api.cli_admin.credits import credits_group, grant
 from dynamic_api.cli_admin.keys import key
@@ -16,11 +18,23 @@ from dynamic_api.cli_admin.users import user
 @click.group()
 @database_options
 def admin() -> None:
-    """Manage accounts, teams, keys, credits and shares of the API.
+    """Manage accounts, teams, keys, credits, shares, bots and what sx installs.
 
     Works on the database directly, while the API runs or not. Every command takes --json.
     """
 
 
-for command in (user, team, key, credits_group, grant, share, credentials_group):
+for command in (
+    user,
+    team,
+    key,
+    credits_group,
+    grant,
+    share,
+    credentials_group,
+    bot,
+    repository,
+    install,
+    profile,
+):
     admin.add_command(command)

@@ -134,6 +134,6 @@ def _installs(is_bot: bool, *, some: bool = False) -> Any:
         .where(entity)
     )
     if some:
-        ids = bindparam("ids", expanding=True)
+        ids: Any = bindparam("ids", expanding=True)
         direct, through = direct.where(install.skill_id.in_(ids)), through.where(item.skill_id.in_(ids))
     return union_all(direct, through)
