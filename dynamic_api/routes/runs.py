@@ -97,8 +97,9 @@ async def _ended(request: Request, attempt: Attempt, task: asyncio.Task[Reply]) 
             attempt.leave(CLIENT_GONE)
             await asyncio.wait({task})
     except asyncio.CancelledError:
+        # The server stops: there is time left to say so, for the script dies at once.
         attempt.leave(STOPPING)
-        raise
+        await asyncio.wait({task})
     finally:
         leaving.cancel()
     return _whole(task.result())

@@ -33,6 +33,8 @@ from dynamic_api.services.run_ledger import Ended, Lease, Order
 
 T = TypeVar("T")
 CLIENT_GONE, STOPPING, CLOSED = "client_gone", "server_stopping", "session_closed"
+TRIAL_SECONDS = 30.0
+"""How long a run waits for the self-test of a sandbox that was just started."""
 BEATS = 3
 """Heartbeats in the time of a lease."""
 
@@ -257,7 +259,7 @@ def _result(running: asyncio.Task[Outcome], session: Session) -> Outcome:
 async def _require_sandbox(parts: Parts) -> None:
     """Wait for its self-test, if that is still under way. Raises Unavailable."""
     try:
-        async with asyncio.timeout(parts.rules.queue_seconds):
+        async with asyncio.timeout(TRIAL_SECONDS):
             await parts.tried.wait()
     except TimeoutError as error:
         raise _unavailable("the sandbox is still being tried") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from dynamic_api.background import pause, running
 from dynamic_api.errors import Refusal
@@ -22,6 +23,18 @@ from dynamic_api.services.idempotency import Once
 REFUNDS_AT_ONCE = 50
 SERVER_LOST = "server_lost"
 """Why a run was refunded whose server was not heard of."""
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Do it, or give it up when the process stops meanwhile: trying a sandbox takes seconds."""
+    doing, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not doing.done():
+        doing.cancel()
+        await asyncio.wait({doing})
+    if not doing.cancelled():
+        doing.result()
 
 
 @dataclass(slots=True)
@@ -109,7 +122,7 @@ class Runs:
     async def _look_after(self, stop: asyncio.Event) -> None:
         """Start the sandbox, and again when it breaks; close what is over; refund what nobody holds."""
         while not stop.is_set():
-            await self._start_if_down()
+            await _unless_stopped(self._start_if_down(), stop)
             try:
                 await self.tidy()
             except Refusal as refusal:

@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from dynamic_api.errors import Unavailable
@@ -39,11 +38,19 @@ def _place(skills: Path, folder: Path, files: Sequence[File]) -> None:
             path.chmod(0o555 if file.executable else 0o444)
         for top, _folders, _files in os.walk(beside):
             Path(top).chmod(0o755)
-        with suppress(FileExistsError, NotADirectoryError):
-            beside.rename(folder)
+        put_in_place(beside, folder)
     finally:
         if beside.is_dir():
             shutil.rmtree(beside)
+
+
+def put_in_place(beside: Path, folder: Path) -> None:
+    """Rename; a folder that another process or thread put there meanwhile is as good."""
+    try:
+        beside.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def forget(skills: Path, sha256: str) -> None:

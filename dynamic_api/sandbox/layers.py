@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dynamic_api.errors import Unavailable, Unprocessable
+from dynamic_api.sandbox.artifacts import put_in_place
 
 PREPARE_SECONDS = 600
 _DECLARATIONS = ("requirements.txt", "package.json")
@@ -78,8 +78,7 @@ def prepare(layers: Path, folder: Path, tools: Tools) -> Path | None:
             _install_node(beside, declared, tools)
         for top, _folders, _files in os.walk(beside):
             Path(top).chmod(0o755)
-        with suppress(FileExistsError):
-            beside.rename(layers / digest)
+        put_in_place(beside, layers / digest)
     finally:
         if beside.is_dir():
             shutil.rmtree(beside)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import select
 
 from dynamic_api.database.tables import runs, users
@@ -131,6 +132,16 @@ def until_busy(person: Person, session: str | None = None) -> str:
 
     until(look)
     return found[0]
+
+
+def scripts_of_runs(name: str, argument: str) -> list[int]:
+    """Processes that run this script with this argument."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or [""]
+        if words[-1] == argument and any(word.endswith(f"/{name}") for word in words):
+            found.append(process.pid)
+    return found
 
 
 def balance(lab: World, person: Person) -> int:

@@ -56,7 +56,9 @@ class Fire:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        quiet = environment({"SKILLPRESS_API_SERVER_ACCESS_LOG": "false"})
+        quiet = environment(
+            {"SKILLPRESS_API_SERVER_ACCESS_LOG": "false", "SKILLPRESS_API_RUNS_BACKEND": "none"}
+        )
         self.server = subprocess.Popen(self.words, cwd=self.cwd, env=quiet, stderr=subprocess.DEVNULL)
         for _ in range(600):
             with suppress(httpx2.HTTPError):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import psutil
 import pytest
 from sqlalchemy import insert, select, update
 
@@ -27,6 +26,7 @@ from tests.api.lab import (
     laboratory,
     run,
     scientist,
+    scripts_of_runs,
     states,
     until,
     until_busy,
@@ -171,11 +171,11 @@ def test_key_of_a_refused_run_can_be_used_again(lab: World, runner: Person) -> N
 def test_client_that_leaves_a_script_that_has_begun_pays(lab: World, runner: Person) -> None:
     """docs/runs.md: the script had begun; it is stopped, and charged once."""
     key = {"Idempotency-Key": "left"}
-    leave(lab, runner, "wait.py", "60", headers=key)
+    leave(lab, runner, "wait.py", "61", headers=key)
     until(lambda: states(lab, runner) == [("settled", "client_gone")])
     assert kinds(lab, runner) == [("run", -PRICE, "")]
-    assert not scripts_of_runs("wait.py")
-    again = run(runner, "wait.py", "60", headers=key)
+    assert not scripts_of_runs("wait.py", "61")
+    again = run(runner, "wait.py", "61", headers=key)
     assert error(again) == (409, "run_cancelled")
     assert again.json()["error"]["credits_charged"] == PRICE
 
@@ -187,15 +187,6 @@ def leave(lab: World, person: Person, script: str, *args: str, **more: Any) -> N
         body = {"skillSlug": "kit", "scriptName": script, "args": list(args), **more}
         with pytest.raises(httpx2.ReadTimeout):
             client.post(RUNS, json=body)
-
-
-def scripts_of_runs(name: str) -> list[int]:
-    """Processes that still run this script."""
-    return [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if any(word.endswith(f"/{name}") for word in process.info["cmdline"] or ())
-    ]
 
 
 def test_client_that_leaves_the_queue_pays_nothing(lab: World, runner: Person) -> None:
@@ -210,9 +201,9 @@ def test_client_that_leaves_the_queue_pays_nothing(lab: World, runner: Person) -
 
 def test_session_closed_under_a_script(lab: World, runner: Person) -> None:
     with ThreadPoolExecutor(1) as threads:
-        answer = threads.submit(run, runner, "wait.py", "60")
+        answer = threads.submit(run, runner, "wait.py", "62")
         session = until_busy(runner)
-        until(lambda: bool(scripts_of_runs("wait.py")))
+        until(lambda: bool(scripts_of_runs("wait.py", "62")))
         assert runner.delete(f"{SESSIONS}/{session}").status_code == 200
         assert error(answer.result()) == (409, "run_cancelled")
     assert states(lab, runner) == [("settled", "session_closed")]

@@ -22,7 +22,11 @@ def running(
     *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
     """A started program, its address, and the lines it wrote before it listened and shortly after."""
-    quiet = {"SKILLPRESS_API_SERVER_ACCESS_LOG": "false", **(env or {})}
+    quiet = {
+        "SKILLPRESS_API_SERVER_ACCESS_LOG": "false",
+        "SKILLPRESS_API_RUNS_BACKEND": "none",
+        **(env or {}),
+    }
     with subprocess.Popen(
         [*COMMAND, *map(str, words)], cwd=cwd, env=environment(quiet), stderr=subprocess.PIPE, text=True
     ) as program:

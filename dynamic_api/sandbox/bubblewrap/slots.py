@@ -113,6 +113,7 @@ class Slots:
             theirs.close()
             loop = asyncio.get_running_loop()
             answer = await asyncio.wait_for(loop.sock_recv(ours, 16), READY_SECONDS)
+            _require_ready(answer)
         except BaseException:
             ours.close()
             if group:
@@ -122,8 +123,6 @@ class Slots:
             theirs.close()
             for entrance in entrances:
                 os.close(entrance)
-        if answer != b"ready":
-            raise _unready("a launcher could not enter its control groups")
         return Slot(number, ours, group, ended)
 
 
@@ -150,6 +149,11 @@ async def open_door(slot: Slot) -> socket.socket:
     door = socket.socket(fileno=given[0])
     door.setblocking(False)
     return door
+
+
+def _require_ready(answer: bytes) -> None:
+    if answer != b"ready":
+        raise _unready("a launcher could not enter its control groups")
 
 
 def _unready(why: str) -> Unavailable:
