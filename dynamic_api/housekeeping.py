@@ -80,7 +80,7 @@ class Housekeeper:
         return gone | {"bundles": await self._forget_bundles(stop)}
 
     async def _forget_bundles(self, stop: asyncio.Event) -> int:
-        """Remove the bytes of bundles whose links have ended; what cannot be removed stays until next time."""
+        """Remove the bytes of bundles whose links have ended; what fails stays until the next time."""
         before, gone = self.clock() - BUNDLE_GRACE, 0
         while not stop.is_set():
             late = await self.database.read(
