@@ -31,7 +31,7 @@ while True:
 """
 SPINNERS = """
 import os
-for _ in range(4):
+for _ in range(3):
     os.fork()
 while True:
     pass

@@ -104,6 +104,7 @@ def v2(root: Path, controllers: str) -> Path:
     (own / "cgroup.controllers").write_text(controllers)
     (own / "cgroup.procs").write_text("17\n")
     (own / "cgroup.subtree_control").touch()
+    (own / "cgroup.type").write_text("domain\n")
     return own
 
 
@@ -130,6 +131,27 @@ def test_version_2_is_taken_where_it_has_the_controllers(tmp_path: Path) -> None
     (folder / "cpu.stat").write_text("usage_usec 1500000\nuser_usec 1\n")
     assert group.limits_hit() == ["memory", "processes"]
     assert group.cpu_seconds() == 1.5
+    (folder / "memory.events").write_text("low 0\noom 0\noom_kill 1\n")
+    assert group.limits_hit() == ["processes"]  # killed because the host had none left
+
+
+def test_version_2_is_left_alone_where_it_was_set_up_before(tmp_path: Path) -> None:
+    own = v2(tmp_path, "cpu memory pids")
+    (own / "cgroup.subtree_control").write_text("cpu memory pids")
+    (own / "skillpress-api").mkdir()
+    for path in ("/api.service", "/api.service/skillpress-api"):
+        hierarchy = find_hierarchy(V2_MOUNTS, f"0::{path}\n", tmp_path)
+        assert hierarchy is not None
+        assert hierarchy.parents["memory"] == own
+    assert list((own / "skillpress-api").iterdir()) == []
+
+
+def test_nothing_is_moved_out_of_the_root_of_version_2(tmp_path: Path) -> None:
+    own = v2(tmp_path, "cpu memory pids")
+    (own / "cgroup.type").unlink()
+    assert find_hierarchy(V2_MOUNTS, "0::/api.service\n", tmp_path) is not None
+    assert not (own / "skillpress-api").exists()
+    assert (own / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ CONTROLLERS = ("memory", "pids", "cpu")
 PERIOD_MICROSECONDS = 100_000
 TCP_BYTES = 16 * 1024 * 1024
 PREFIX = "skillpress-"
+LEAF = f"{PREFIX}api"
 _TRIES = 100
 
 
@@ -60,13 +61,18 @@ class Group:
 
     def limits_hit(self) -> list[Limit]:
         """What the kernel counted."""
-        kills = ("memory.events", "oom_kill") if self.version == 2 else ("memory.oom_control", "oom_kill")
         hit: list[Limit] = []
-        if self._count("memory", *kills):
+        if self._out_of_memory():
             hit.append("memory")
         if self._count("pids", "pids.events", "max"):
             hit.append("processes")
         return hit
+
+    def _out_of_memory(self) -> bool:
+        """Whether something was killed for it; in version 2 we can tell that from a host without memory."""
+        if self.version == 1:
+            return bool(self._count("memory", "memory.oom_control", "oom_kill"))
+        return all(self._count("memory", "memory.events", key) for key in ("oom", "oom_kill"))
 
     def cpu_seconds(self) -> float:
         """Processor time of everything that was ever in the group."""
@@ -129,21 +135,35 @@ def _find_v2(mountinfo: str, own: str, root: Path) -> Hierarchy | None:
         if kind != "cgroup2" or "0" not in paths:
             continue
         folder = root / place.lstrip("/") / _below(paths["0"], within)
+        if folder.name == LEAF:  # another API, or a doctor, has moved us there
+            folder = folder.parent
         with contextlib.suppress(OSError):
             offered = (folder / "cgroup.controllers").read_text().split()
-            if set(CONTROLLERS) <= set(offered) and _delegate(folder):
+            if set(CONTROLLERS) <= set(offered):
+                _delegate(folder)
                 return Hierarchy(2, dict.fromkeys((*CONTROLLERS, "cpuacct"), folder))
     return None
 
 
-def _delegate(folder: Path) -> bool:
-    """Hand the controllers on to children. A group that does so holds no process, so we move into a leaf."""
-    leaf = folder / f"{PREFIX}api"
+def _delegate(folder: Path) -> None:
+    """Hand the controllers on to children. A group that does so holds no process, but for the root of all."""
+    handed_on = folder / "cgroup.subtree_control"
+    if set(CONTROLLERS) <= set(handed_on.read_text().split()):
+        return
+    if (folder / "cgroup.type").exists():  # the root has none
+        _move_into(folder / LEAF, folder)
+    handed_on.write_text(" ".join(f"+{name}" for name in CONTROLLERS))
+
+
+def _move_into(leaf: Path, folder: Path) -> None:
+    """Everything in `folder`: ourselves, and who was started with us. Some may end, or fork, meanwhile."""
     leaf.mkdir(exist_ok=True)
-    for word in (folder / "cgroup.procs").read_text().split():
-        (leaf / "cgroup.procs").write_text(word)
-    (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in CONTROLLERS))
-    return True
+    for _ in range(_TRIES):
+        for word in (words := (folder / "cgroup.procs").read_text().split()):
+            with contextlib.suppress(ProcessLookupError):
+                (leaf / "cgroup.procs").write_text(word)
+        if not words:
+            return
 
 
 def _find_v1(mountinfo: str, own: str, root: Path) -> Hierarchy | None:
