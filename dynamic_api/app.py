@@ -19,6 +19,7 @@ from dynamic_api import clock
 from dynamic_api.accesses import Accesses
 from dynamic_api.anchors import Anchors
 from dynamic_api.background import Task, running
+from dynamic_api.bundle_keeper import BundleKeeper
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
 from dynamic_api.data_folder import CATALOGUE, PRIVATE, DataFolder
@@ -186,7 +187,8 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     housekeeper = Housekeeper(context.database, context.private_store, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
     own = (context.inbox.run, context.accesses.run, Anchors(context.database, clock).run)
-    return (deliverer.run, *own, housekeeper.run, keeper.run)
+    bundles = BundleKeeper(context.database, context.published, context.private_store, clock)
+    return (deliverer.run, *own, housekeeper.run, keeper.run, bundles.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from dynamic_api.context import Context
 from dynamic_api.private_store import bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
-from dynamic_api.services import downloads
+from dynamic_api.services import bundle_rows, downloads
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
+from dynamic_api.services.published import taken_back
 from registry_builder.core.key import download_key
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -76,6 +77,11 @@ async def fetch_private(call: Call) -> Response:
     context, sha256, link = call.context, call.path["sha256"], call.query
     now = datetime.fromtimestamp(call.now / 1000, UTC)
     context.signer.check(sha256, link.expires, link.filename, link.signature, now)
+    reason = await context.database.read(
+        lambda db: bundle_rows.reason_against(db, context.published.withdrawn, sha256)
+    )
+    if reason is not None:
+        raise taken_back(reason)
     chunks = await asyncio.to_thread(context.private_store.stream, sha256)
     headers = {"Cache-Control": "private, no-store", "Content-Disposition": disposition(link.filename)}
     return StreamingResponse(chunks, 200, {**headers, **_NOSNIFF}, ZIP)
@@ -134,7 +140,7 @@ ENDPOINTS = (
         query=Signed,
         wrap=False,
         media_type=ZIP,
-        errors={403: ("bad_signature", "link_expired"), 404: ("not_found",)},
+        errors={403: ("bad_signature", "link_expired"), 404: ("not_found",), 410: ("withdrawn",)},
     ),
     Endpoint(
         method="POST",

@@ -6,28 +6,62 @@ take turns by its digest: on PostgreSQL by a lock, on SQLite because there is on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import msgspec
 from sqlalchemy import Connection, delete, func, insert, select
 
 from dynamic_api.database.tables import bundles
 from dynamic_api.ids import new_id
 
 FORGOTTEN_AT_ONCE = 20
+Withdrawn = Callable[[Iterable[str]], Mapping[str, str]]
+"""Digests → why they were taken back, for those that were."""
 
 
-def promise(db: Connection, user_id: str, sha256: str, filename: str, expires_at: int, now: int) -> None:
-    """Write down that the bytes are wanted until `expires_at`. Look whether they are there afterwards."""
+def promise(  # noqa: PLR0913 - each is a column
+    db: Connection,
+    user_id: str,
+    sha256: str,
+    filename: str,
+    inside: Sequence[str],
+    expires_at: int,
+    now: int,
+) -> None:
+    """Write down that the bytes are wanted until `expires_at`. Look whether they are there afterwards.
+
+    `inside` are the digests of the artifacts, which may be taken back one day.
+    """
     _take_turn(db, sha256)
     row = {
         "id": new_id(),
         "user_id": user_id,
         "sha256": sha256,
         "filename": filename,
+        "digests": msgspec.json.encode(inside).decode(),
         "created_at": now,
         "expires_at": expires_at,
     }
     db.execute(insert(bundles), row)
+
+
+def reason_against(db: Connection, withdrawn: Withdrawn, sha256: str) -> str | None:
+    """Why the bytes `sha256`, a bundle or not, must not be given out (DESIGN.md D14); None when they may."""
+    row = db.execute(select(bundles.c.digests).where(bundles.c.sha256 == sha256).limit(1)).first()
+    inside = _digests(row.digests) if row else []
+    return next(iter(withdrawn([sha256, *inside]).values()), None)
+
+
+def tainted(db: Connection, withdrawn: Withdrawn, now: int) -> list[str]:
+    """Bundles with a living link and something inside that was taken back."""
+    rows = db.execute(select(bundles.c.sha256, bundles.c.digests).where(bundles.c.expires_at > now)).all()
+    inside = {row.sha256: _digests(row.digests) for row in rows}
+    gone = withdrawn({digest for digests in inside.values() for digest in digests})
+    return sorted(sha256 for sha256, digests in inside.items() if any(digest in gone for digest in digests))
+
+
+def _digests(text: str) -> list[str]:
+    return msgspec.json.decode(text, type=list[str])
 
 
 def overdue(db: Connection, before: int, most: int) -> list[str]:

@@ -192,7 +192,8 @@ def record(
 ) -> Download:
     """Write down that the bundle of (sha256, size, url) was made, so that it can be cleaned up later."""
     sha256, size, url = made
-    bundle_rows.promise(db, caller.user_id, sha256, choice.filename, expires_at, now)
+    inside = [item.sha256 for item in choice.items]
+    bundle_rows.promise(db, caller.user_id, sha256, choice.filename, inside, expires_at, now)
     audit.record(
         db,
         "BUNDLE_MADE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table
+from sqlalchemy import Column, Index, String, Table, Text
 
 from dynamic_api.database.tables.base import key, metadata, moment, reference
 
@@ -29,7 +29,10 @@ bundles = Table(
     reference("user_id", "users.id"),
     Column("sha256", String(64), nullable=False),
     Column("filename", String(255), nullable=False),
+    # A JSON list: the artifacts inside.
+    Column("digests", Text, nullable=False),
     moment("created_at"),
     moment("expires_at"),
     Index("ix_bundles_expires", "expires_at"),
+    Index("ix_bundles_sha256", "sha256", "expires_at"),
 )

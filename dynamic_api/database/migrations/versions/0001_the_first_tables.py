@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("filename", sa.String(length=255), nullable=False),
+        sa.Column("digests", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -120,6 +121,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("bundles", schema=None) as batch_op:
         batch_op.create_index("ix_bundles_expires", ["expires_at"], unique=False)
+        batch_op.create_index("ix_bundles_sha256", ["sha256", "expires_at"], unique=False)
 
     op.create_table(
         "cli_sync_runs",
@@ -545,6 +547,7 @@ def downgrade() -> None:
 
     op.drop_table("cli_sync_runs")
     with op.batch_alter_table("bundles", schema=None) as batch_op:
+        batch_op.drop_index("ix_bundles_sha256")
         batch_op.drop_index("ix_bundles_expires")
 
     op.drop_table("bundles")
