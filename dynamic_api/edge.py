@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dynamic_api import logs
 from dynamic_api.clock import written
-from dynamic_api.errors import Refusal
+from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.metrics import Metrics
 from dynamic_api.routes import answers
 
@@ -60,6 +60,8 @@ class Edge:
         try:
             await self.app(scope, receive, answer)
         except Refusal as refusal:
+            if isinstance(refusal, Unavailable):
+                logs.fault(scope["request_id"], refusal)
             await answers.refused(refusal)(scope, receive, answer)
         except Exception:
             logs.log.exception("request %s failed", scope["request_id"])

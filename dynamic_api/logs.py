@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Struct
 
 from dynamic_api import clock
+from dynamic_api.errors import Unavailable
 
 log = logging.getLogger("skillpress")
 _NAMES = ("skillpress", "dynamic_api")
+_MOST_OF_A_CAUSE = 300
 _encode = msgspec.json.Encoder().encode
 
 
@@ -41,6 +43,14 @@ def access(line: Access) -> None:
         return
 
 
+def fault(request_id: str, refusal: Unavailable) -> None:
+    """Write what the caller was told to try again, and what the cause was, of which callers hear nothing."""
+    cause = refusal.__cause__
+    why = str(getattr(cause, "orig", None) or cause).partition("\n")[0][:_MOST_OF_A_CAUSE]
+    told = f"{refusal.message} [{refusal.code}]" + (f": {type(cause).__name__}: {why}" if cause else "")
+    log.warning("request %s: %s", request_id, told)
+
+
 class _Lines(logging.Formatter):
     """One JSON object a line."""
 
@@ -65,3 +75,7 @@ def set_up(level: int = logging.INFO) -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
+    # Libraries have little to say; but whoever reads our lines as JSON must be able to read theirs.
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)

@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
@@ -60,6 +61,8 @@ def configured(
         factory=isinstance(app, Make),
         access_log=False,
         log_level="error",
+        # Its own lines are no JSON: those of the API's process go where all others go.
+        log_config=None if isinstance(app, Make) else LOGGING_CONFIG,
         server_header=False,
         proxy_headers=False,
         ws="none",

@@ -57,6 +57,10 @@ def freshness(catalogue: Catalogue, now: float) -> str:
     text = f"ok, generation {status.generation}, seen {age:.0f} s ago"
     if fault:
         text += f"; {fault.place}: {fault.message} [{fault.code}]"
+    if status.revoked_fault:
+        text += (
+            f"; {status.revoked_fault.place}: {status.revoked_fault.message} [{status.revoked_fault.code}]"
+        )
     return text.removeprefix("ok, ") if fault and age > _STALE_SECONDS else text
 
 

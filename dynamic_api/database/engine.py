@@ -8,6 +8,7 @@ effect. Measured: MEASURED.md 3.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -76,6 +77,8 @@ class SQLite:
         self._reader.exec_driver_sql("PRAGMA query_only = ON")
         self._raw = self._reader.connection.cursor()
         self._writer = Writer(self.engine, before_commit)
+        self._file = url.database
+        self._inode = _inode(self._file)
         self._stamp = 0
         self._stamped_until = 0.0
 
@@ -89,6 +92,7 @@ class SQLite:
         return self._stamp
 
     async def read(self, work: Work[T]) -> T:
+        self._require_file()
         try:
             return work(self._reader)
         except DBAPIError as error:
@@ -105,12 +109,22 @@ class SQLite:
             return work(connection)
 
     async def write(self, work: Work[T]) -> T:
+        self._require_file()
         try:
             return await asyncio.wrap_future(self._writer.submit(work))
         except DBAPIError as error:
             raise unavailable(error) from error
         finally:
             self._stamped_until = 0.0
+
+    def _require_file(self) -> None:
+        """Raise Unavailable when our file has gone from its place: nobody would see what is written to it."""
+        if _inode(self._file) != self._inode:
+            raise Unavailable(
+                "database_unavailable",
+                "the file of the database was moved, removed or replaced",
+                mend="put it back, or start the server again",
+            )
 
     def close(self) -> None:
         self._writer.close()
@@ -178,13 +192,22 @@ class PostgreSQL:
             return answer
 
 
+def _inode(file: str | None) -> tuple[int, int] | None:
+    """Which file there is at a path; None for none, and for a database in memory."""
+    try:
+        found = os.stat(file or "")  # noqa: PTH116 - a Path costs more than the look
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _lost_a_race(error: OperationalError) -> bool:
     """Whether PostgreSQL undid the transaction for another's sake: deadlock or serialization failure."""
     return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
 def unavailable(error: DBAPIError) -> Refusal:
-    """What callers are told when the database fails; the cause goes to the log with the traceback."""
+    """What callers are told when the database fails; the cause goes to the log."""
     if isinstance(error, OperationalError):
         return Unavailable("database_unavailable", "the database does not answer", mend="try again later")
     raise error

@@ -48,6 +48,8 @@ STATUS: Mapping[type[Refusal], int] = {
 _encoder = msgspec.json.Encoder()
 JSON = "application/json"
 NO_STORE = "no-store"
+AGAIN_SECONDS = "5"
+"""When to try again what a fault of ours kept from happening."""
 
 
 def encode(value: object, *, wrap: bool = True) -> bytes:
@@ -70,7 +72,9 @@ def known(request: Request, body: bytes, etag: str, control: str) -> Response:
 
 def refused(refusal: Refusal) -> Response:
     """The answer to what was refused."""
-    return answered(encode({"error": refusal.body()}, wrap=False), status_of(refusal), refusal.headers)
+    status = status_of(refusal)
+    headers = {"Retry-After": AGAIN_SECONDS, **refusal.headers} if status == 503 else refusal.headers
+    return answered(encode({"error": refusal.body()}, wrap=False), status, headers)
 
 
 def status_of(refusal: Refusal) -> int:

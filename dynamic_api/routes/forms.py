@@ -14,6 +14,7 @@ from dynamic_api.errors import Invalid, TooLarge, WrongType
 
 INVALID = "validation_error"
 _PARTS = 32
+ONE = "send exactly one file, as the part file"
 _MOST_OF_A_TEXT = 256 * 1024
 
 
@@ -74,8 +75,10 @@ def parse(raw: bytes, boundary: bytes) -> Form:
         parser.finalize()
     except FormParserError as error:
         raise Invalid(INVALID, f"not a form: {error}", place="body", mend="send one file") from error
+    if len(files) > 1:
+        raise Invalid(INVALID, f"{len(files)} files were sent", place="file", mend=ONE)
     if len(files) != 1 or files[0].field_name != b"file" or len(texts) > _PARTS:
-        raise Invalid(INVALID, "is missing", place="file", mend="send exactly one file, as the part file")
+        raise Invalid(INVALID, "is missing", place="file", mend=ONE)
     files[0].file_object.seek(0)
     data = files[0].file_object.read()
     name = (files[0].file_name or b"").decode("utf-8", "replace")

@@ -37,8 +37,9 @@ def address_of(context: Context, request: Request) -> str:
     trusted = context.settings.server.trusted_proxies
     if not trusted:
         return client
-    forwarded = request.headers.get("x-forwarded-for")
-    if forwarded is None or not _is_trusted(client, trusted):
+    # Some proxies add a line of their own below the one that the client sent.
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    if not forwarded or not _is_trusted(client, trusted):
         return client
     for hop in reversed([part.strip() for part in forwarded.split(",")]):
         if not _is_trusted(hop, trusted):

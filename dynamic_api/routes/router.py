@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dynamic_api import logs
 from dynamic_api.context import Context
-from dynamic_api.errors import Absent, Refusal
+from dynamic_api.errors import Absent, Refusal, Unavailable
 from dynamic_api.routes import answers
 from dynamic_api.routes.base import respond
 from dynamic_api.routes.endpoint import Endpoint
@@ -49,6 +50,8 @@ class Resource(BaseRoute):
         except Refusal as refusal:
             if endpoint.refusal is None:
                 raise
+            if isinstance(refusal, Unavailable):
+                logs.fault(scope.get("request_id", ""), refusal)
             response = endpoint.refusal(refusal)
         await response(scope, receive, send)
 

@@ -20,7 +20,7 @@ from dynamic_api.services.sync_view import MOST, Difference, Hosted, Known, Loca
 from registry_builder.core.key import download_key
 
 InstallId = Annotated[
-    str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", description="A UUID")
+    str, Meta(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$(?!\n)", description="A UUID")
 ]
 _Many = Meta(max_length=MOST)
 

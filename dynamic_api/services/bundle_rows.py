@@ -19,7 +19,7 @@ Withdrawn = Callable[[Iterable[str]], Mapping[str, str]]
 """Digests → why they were taken back, for those that were."""
 
 
-def promise(  # noqa: PLR0913 - each is a column
+def promise(
     db: Connection,
     user_id: str,
     sha256: str,

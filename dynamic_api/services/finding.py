@@ -80,6 +80,8 @@ def _of_caller(
     """What the key sees of its own, with its slug: what fits the words, or all without any."""
     seen = list(visibility.by_slug(visibility.visible(db, caller)).values())
     words = list(dict.fromkeys(words_of(wanted.words)))
+    if wanted.words.strip() and not words:
+        return []
     if wanted.collection is not None:
         found = _shown(_listed(db, catalogue, caller, wanted.collection, seen), published)
         found += _of_registry(catalogue, published, wanted.collection, {slug for slug, _, _ in found})

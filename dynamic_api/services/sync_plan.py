@@ -39,8 +39,9 @@ REASONS = {
     REMOVED_LOCAL: "It was removed from this machine. Nothing is deleted on the drive.",
 }
 
-Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+# Python's `$` also fits before a line feed at the end; other languages do not mind the rest.
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$(?!\n)", max_length=64)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Size = Annotated[int, Meta(ge=0, le=2**53)]
 Action = Literal[
     "claim_public",

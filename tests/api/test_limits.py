@@ -125,6 +125,13 @@ def test_real_address_is_the_last_that_no_proxy_has(strict: World, address: str,
     assert ask(strict, SEARCH, forwarded.format(address)).status_code == 429
 
 
+def test_line_of_the_proxy_below_the_clients_own_counts(strict: World, address: str) -> None:
+    """2.3: a proxy may add a header line instead of lengthening the client's, as HAProxy does."""
+    assert ask(strict, SEARCH, address).status_code == 200
+    lines = [("X-Forwarded-For", "6.6.6.7"), ("X-Forwarded-For", address)]
+    assert strict.anonymous.get(SEARCH, headers=lines).status_code == 429
+
+
 @pytest.mark.parametrize("forwarded", ["nonsense", "", "999.1.1.1", "6.6.6.6, nonsense", "127.0.0.1"])
 def test_address_that_is_none_is_that_of_the_proxy(strict: World, forwarded: str) -> None:
     strict.app.context.limiter._counter._windows.clear()  # type: ignore[attr-defined]

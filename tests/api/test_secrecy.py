@@ -18,7 +18,7 @@ from tests.api.world import Person, World
 @pytest.fixture
 def lines(capfd: pytest.CaptureFixture[str]) -> object:
     """Everything that this process wrote since the test began, with our own log set up as `serve` does."""
-    loggers = [logging.getLogger(name) for name in ("skillpress", "dynamic_api")]
+    loggers = [logging.getLogger(name) for name in ("skillpress", "dynamic_api", None)]
     before = [(one.handlers, one.level, one.propagate) for one in loggers]
     logs.set_up()
 
@@ -85,3 +85,32 @@ def test_failure_of_the_database_does_not_show_what_was_written(api: World, pers
     with pytest.raises(IntegrityError) as failure:
         api.write(lambda db: db.execute(insert(credentials), row).rowcount)
     assert "sesame" not in str(failure.value)
+
+
+def test_fault_behind_the_api_is_told_to_the_operator(api: World, person: Person, lines: object) -> None:
+    """The caller hears only that it may try again; the cause is in the log, with the request's id."""
+    logs.set_up()
+    store = api.app.context.private_store
+    root, away = store.root, store.root.with_name("away")  # type: ignore[attr-defined]
+    person.post("/api/v1/drive/import", json={"skillSlug": "pdf-tools"})
+    root.rename(away)
+    try:
+        asked = {"x-request-id": f"fault-{person.id}"}
+        answer = person.post("/api/v1/downloads", json={"scope": "drive"}, headers=asked)
+    finally:
+        away.rename(root)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    found = [json.loads(line) for line in lines().splitlines() if person.id in line]  # type: ignore[operator]
+    (told,) = [line for line in found if line["level"] == "warning"]
+    assert "[private_store_unavailable]: FileNotFoundError" in told["message"]
+
+
+def test_libraries_write_json_too(api: World, person: Person, lines: object) -> None:
+    """Whoever collects the lines reads each of them alike."""
+    logs.set_up()
+    ticket = person.post("/api/v1/uploads/ticket", json={}).json()["data"]["uploadToken"]
+    headers = {"authorization": f"Bearer {ticket}", "content-type": "multipart/form-data; boundary=XX"}
+    answer = api.anonymous.post("/api/uploads/process-skill", content=b"--YY\r\n", headers=headers)
+    assert answer.status_code == 400
+    written = [json.loads(line) for line in lines().splitlines()]  # type: ignore[operator]
+    assert "python_multipart.multipart" in {line.get("logger") for line in written}

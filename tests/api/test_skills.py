@@ -124,6 +124,13 @@ def test_key_finds_its_private_skills_first(api: World, person: Person) -> None:
     assert slugs(api.anonymous.get(PATH, params={"q": "pdf"})) == ["pdf-tools"]
 
 
+@pytest.mark.parametrize("query", ["***", "-", '"'])
+def test_words_without_a_letter_find_nothing_of_the_caller_either(person: Person, query: str) -> None:
+    """Row 1: only no words at all list everything."""
+    person.post("/api/v1/drive/import", json={"skillSlug": "text-facts"})
+    assert slugs(person.get(PATH, params={"q": query})) == []
+
+
 def test_list_of_a_key(api: World, person: Person) -> None:
     """Row 1: without words, everything accessible to the caller."""
     shelf.private(api, person, "aaa-mine")

@@ -73,8 +73,8 @@ def test_bad_body(person: Person, name: str, body: Any) -> None:
 
 
 ITEM_FAULTS = {
-    "slug": ["", "Upper", "a--b", "-a", "a" * 65, "ä", "a b", None, 7],
-    "content_sha": ["", "abc", A.upper(), A + "0", None, 7, "g" * 64],
+    "slug": ["", "Upper", "a--b", "-a", "a" * 65, "ä", "a b", "a\n", None, 7],
+    "content_sha": ["", "abc", A.upper(), A + "0", A + "\n", None, 7, "g" * 64],
     "size_bytes": [-1, 1.5, "1", None, 2**60],
     "source": [None, 7, "s" * 501],
     "extra": [1],

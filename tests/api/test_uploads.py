@@ -169,7 +169,8 @@ def test_bad_bodies_are_refused(api: World, person: Person) -> None:
         data = skill_zip("fine-one")
         assert post(json={"file": "x"}).status_code == 415
         assert post(files={"other": ("a.zip", data)}).status_code == 400
-        assert post(files=[("file", ("a.zip", data)), ("file", ("b.zip", data))]).status_code == 400
+        two = post(files=[("file", ("a.zip", data)), ("file", ("b.zip", data))])
+        assert (two.status_code, two.json()["error"]["message"]) == (400, "2 files were sent")
         assert post(files={"file": ("a.tar", data)}).status_code == 400
         form = {"content-type": "multipart/form-data; boundary=x"}
         cut = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.zip"\r\n\r\nPK'

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from dynamic_api.database.engine import Database, open_database
+from dynamic_api.errors import Unavailable
 from tests.databases import KINDS, new_url, postgres_url
 
 __all__ = ["postgres_url"]
@@ -68,4 +69,23 @@ def test_before_commit_runs_in_the_same_transaction(tmp_path: Path) -> None:
         connection.exec_driver_sql("CREATE TABLE t (n INTEGER PRIMARY KEY)")
     assert asyncio.run(made.write(lambda db: add(db, 1))) == 1
     assert asyncio.run(made.read(numbers)) == [1, 99]
+    made.close()
+
+
+def test_file_that_was_moved_takes_nothing_until_it_is_back(tmp_path: Path) -> None:
+    """What is written to a file without a name is lost with the process."""
+    path, away = tmp_path / "x.db", tmp_path / "away.db"
+    made = open_database(f"sqlite:///{path}")
+    asyncio.run(made.write(lambda db: db.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY)")) and None))
+    path.rename(away)
+    for replaced in (False, True):
+        if replaced:
+            path.write_bytes(b"")
+        for call in (made.write(lambda db: add(db, 1)), made.read(numbers)):
+            with pytest.raises(Unavailable) as refused:
+                asyncio.run(call)
+            assert refused.value.code == "database_unavailable"
+    away.replace(path)
+    assert asyncio.run(made.write(lambda db: add(db, 2))) == 2
+    assert asyncio.run(made.read(numbers)) == [2]
     made.close()
