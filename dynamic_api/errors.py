@@ -2,6 +2,7 @@
 
 Refusal
 ├── Invalid            the request itself is wrong
+│   ├── TooSlow        … in coming
 │   ├── TooLarge       … in bytes
 │   ├── WrongType      … in its media type
 │   └── Unprocessable  … in what it holds: well-formed, and still not acceptable
@@ -59,6 +60,10 @@ class Refusal(Exception):  # noqa: N818 - named by what happened
 
 class Invalid(Refusal):
     """The request itself is wrong: 400."""
+
+
+class TooSlow(Invalid):
+    """A body that did not come in time: 408."""
 
 
 class TooLarge(Invalid):

@@ -17,6 +17,7 @@ from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
 from dynamic_api.data_folder import DataFolder
+from dynamic_api.patience import Patient
 from dynamic_api.settings import Settings
 from registry_builder.core.errors import Trouble
 
@@ -61,6 +62,7 @@ def configured(
         factory=isinstance(app, Make),
         access_log=False,
         log_level="error",
+        http=Patient,
         # Its own lines are no JSON: those of the API's process go where all others go.
         log_config=None if isinstance(app, Make) else LOGGING_CONFIG,
         server_header=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,9 +11,12 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from dynamic_api.errors import Invalid, TooLarge, WrongType
+from dynamic_api.errors import Invalid, TooLarge, TooSlow, WrongType
 
 INVALID = "validation_error"
+BODY_SECONDS = 20.0
+SLOWEST = 32 * 1024
+"""Bytes a second that a client must send of the largest body, beside BODY_SECONDS."""
 _PARTS = 32
 ONE = "send exactly one file, as the part file"
 _MOST_OF_A_TEXT = 256 * 1024
@@ -27,8 +31,24 @@ class Form:
     fields: Mapping[str, str]
 
 
-async def raw_body(request: Request, most: int) -> bytes:
-    """The body, `most` bytes at the most. Raises TooLarge before more is read, Invalid when it ends early."""
+async def raw_body(request: Request, most: int, begins: float = BODY_SECONDS) -> bytes:
+    """The body, `most` bytes at the most. Raises TooLarge before more is read, Invalid when it ends early,
+    TooSlow when it is not there after `begins` seconds and what `most` bytes may take.
+    """
+    seconds = begins + most / SLOWEST
+    try:
+        async with asyncio.timeout(seconds):
+            return await _read(request, most)
+    except TimeoutError as error:
+        message = f"the body was not there after {seconds:.0f} seconds"
+        # What still comes is nothing that we want to hear.
+        closed = {"Connection": "close"}
+        raise TooSlow(
+            "body_too_slow", message, place="body", mend="send it faster", headers=closed
+        ) from error
+
+
+async def _read(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most:
         raise too_large(most)

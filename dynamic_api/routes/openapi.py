@@ -131,7 +131,7 @@ def _responses(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
     answers: dict[str, Any] = {str(endpoint.status): _success(endpoint, by_form)}
     refusals = dict.fromkeys(_COMMON.get(endpoint.auth, ()), ())
     if endpoint.body is not None:
-        refusals |= dict.fromkeys((400, 413, 415), ())
+        refusals |= dict.fromkeys((400, 408, 413, 415), ())
     if endpoint.query is not None or "{" in endpoint.path:
         refusals |= {400: ()}
     if endpoint.costs:

@@ -129,12 +129,11 @@ def listening() -> tuple[socket.socket, str]:
 
 
 @contextmanager
-def serving(app: Any, listener: socket.socket | None = None) -> Iterator[str]:
+def serving(app: Any, listener: socket.socket | None = None, **more: Any) -> Iterator[str]:
     """The address of a server that runs `app` in a thread, on `listener` when that was opened before."""
     listener = listener or listening()[0]
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, lifespan="on", ws="none", proxy_headers=False
-    )
+    options = {"log_level": "error", "access_log": False, "lifespan": "on", "ws": "none"} | more
+    config = uvicorn.Config(app, proxy_headers=False, **options)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
