@@ -132,6 +132,8 @@ def _responses(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
     refusals = dict.fromkeys(_COMMON.get(endpoint.auth, ()), ())
     if endpoint.body is not None:
         refusals |= dict.fromkeys((400, 408, 413, 415), ())
+    if endpoint.form is not None:
+        refusals |= {408: ()}
     if endpoint.query is not None or "{" in endpoint.path:
         refusals |= {400: ()}
     if endpoint.costs:
