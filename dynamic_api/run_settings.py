@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import field
+
 from dynamic_api.sections import Section
 
 MIB = 1024 * 1024
@@ -28,6 +30,12 @@ class Runs(Section, frozen=True):
     """Another address than the service's own, for tests and other installations."""
     e2b_sandbox_url: str | None = None
     """… and that of its machines."""
+    network: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Slug of a published skill → `host:port`s that its scripts may reach. Nobody else has a network."""
+    network_allow_hosts: tuple[str, ...] = ()
+    """`host:port`s of the operator's own network that may be on such a list; all others must be public."""
+    network_bytes: int = 64 * MIB
+    """Traffic of a run, both ways together."""
     wall_seconds: float = 300.0
     """How long a script may run in a session of 5 minutes."""
     long_wall_seconds: float = 1800.0

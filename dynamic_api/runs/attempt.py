@@ -114,6 +114,7 @@ class Attempt:
             asked.stdin,
             await self._credentials(unpacked.required_env),
             layer=find_layer(parts.layers, unpacked.folder),
+            network=parts.network.get(choice.slug, ()) if choice.is_published else (),
         )
         return script, job
 

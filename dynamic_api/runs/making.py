@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dynamic_api.context import Context
+from dynamic_api.outbound import Tunnel
 from dynamic_api.run_settings import Runs as Rules
 from dynamic_api.runs.nothing import NoSandbox
 from dynamic_api.runs.parts import Gauges, Parts
@@ -17,6 +18,8 @@ from dynamic_api.sandbox.base import Sandbox
 from dynamic_api.sandbox.bubblewrap.host import default_store
 from dynamic_api.sandbox.bubblewrap.sandbox import BubblewrapSandbox, Options
 from dynamic_api.sandbox.e2b import E2BSandbox
+from dynamic_api.sandbox.proxy_request import outbound_pair
+from registry_builder.core.errors import Misuse
 
 E2B_SECONDS = 3600
 """How long a machine there lives at the most, used or not."""
@@ -43,6 +46,7 @@ def make_runs(context: Context, data: Path) -> Runs:
         clock=context.clock,
         shelf=Shelf(store / "skills", context.public_bytes, context.private_store),
         layers=store / "layers",
+        network=_network(rules),
         turns=Turns(rules),
         sessions=Sessions(rules),
         gauges=Gauges(context.metrics.registry),
@@ -65,5 +69,20 @@ def _sandbox(rules: Rules, store: Path) -> Sandbox:
                 sandbox_url=rules.e2b_sandbox_url,
             )
         )
-    options = Options(store, rules.user, rules.allow_no_cgroup, sessions=rules.sessions + OWN_SESSIONS)
+    options = Options(
+        store,
+        rules.user,
+        rules.allow_no_cgroup,
+        sessions=rules.sessions + OWN_SESSIONS,
+        dial=Tunnel(allowed=rules.network_allow_hosts),
+    )
     return BubblewrapSandbox(options)
+
+
+def _network(rules: Rules) -> dict[str, tuple[str, ...]]:
+    """The allow-list in the one spelling that is compared. Raises Misuse."""
+    try:
+        return {slug: tuple(map(outbound_pair, hosts)) for slug, hosts in rules.network.items()}
+    except ValueError as error:
+        mend = "name hosts with their ports, such as api.example.com:443"
+        raise Misuse("bad-setting", str(error), place="runs.network", mend=mend) from error

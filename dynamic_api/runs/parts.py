@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +59,8 @@ class Parts:
     clock: Callable[[], int]
     shelf: Shelf
     layers: Path
+    network: Mapping[str, tuple[str, ...]]
+    """Slug of a published skill → what its scripts may reach."""
     turns: Turns
     sessions: Sessions
     gauges: Gauges
@@ -93,4 +95,5 @@ def limits(rules: Rules, minutes: int) -> Limits:
         stdin_bytes=rules.stdin_bytes,
         argument_bytes=rules.argument_bytes,
         cores=rules.cores,
+        network_bytes=rules.network_bytes,
     )

@@ -38,11 +38,24 @@ SCRIPTS = {
     "crlf.sh": "#!/bin/sh\r\necho hello\r\n",
     "other.rb": "puts 'ruby'\n",
 }
+FETCH = """import os, sys, urllib.error, urllib.request
+for name in ('NO_PROXY', 'no_proxy'):
+    os.environ.pop(name, None)
+try:
+    print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code)
+except OSError as error:
+    print(type(error).__name__)
+"""
 TEXT = {"needs-token": "requiredEnvVars: [TOKEN]\n", "at-home": "execution_tier: local\n"}
 
 
 def build_lab(folder: Path) -> Path:
-    """Skills: `kit` has every script, `needs-token` declares one, `at-home` is local, `talk` has none."""
+    """Skills: `kit` has every script, `needs-token` declares one, `at-home` is local, `talk` has none.
+
+    `fetcher` reads an address.
+    """
     repo = Repo.init(folder / "content")
     repo.write(
         "registry.toml",
@@ -55,6 +68,8 @@ def build_lab(folder: Path) -> Path:
         repo.write(f"skills/kit/scripts/{name}", body, executable=True)
     for name in ("needs-token", "at-home"):
         repo.write(f"skills/{name}/scripts/env.py", SCRIPTS["env.py"], executable=True)
+    repo.skill("fetcher")
+    repo.write("skills/fetcher/scripts/fetch.py", FETCH, executable=True)
     repo.commit("Add skills with scripts")
     answer = build(repo, folder / "dist")
     assert answer.code == 0, answer.err
