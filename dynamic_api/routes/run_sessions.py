@@ -20,6 +20,7 @@ CHUNK = 1024 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _BYTES = "application/octet-stream"
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Accept-Ranges": "bytes"}
+_ELSEWHERE = ("session_elsewhere",)
 _ONE = "/api/v1/runs/sessions/{id}"
 _FILE = _ONE + "/files/{path:path}"
 
@@ -194,7 +195,7 @@ ENDPOINTS = (
         summary="What is in a folder of a session",
         query=Directory,
         answer=Files,
-        errors={400: ("bad_path",), 404: ("session_not_found", "file_not_found")},
+        errors={400: ("bad_path",), 404: ("session_not_found", "file_not_found"), 503: _ELSEWHERE},
     ),
     Endpoint(
         method="GET",
@@ -212,6 +213,7 @@ ENDPOINTS = (
             206: (),
             400: ("bad_path",),
             416: ("bad_range",),
+            503: _ELSEWHERE,
             404: ("session_not_found", "file_not_found"),
         },
     ),
@@ -226,7 +228,12 @@ ENDPOINTS = (
         summary="Put an input file into a session; the body is its bytes",
         answer=Written,
         takes_bytes=True,
-        errors={400: ("bad_path",), 404: ("session_not_found",), 413: ("payload_too_large", "disk_full")},
+        errors={
+            400: ("bad_path",),
+            404: ("session_not_found",),
+            413: ("payload_too_large", "disk_full"),
+            503: _ELSEWHERE,
+        },
     ),
     Endpoint(
         method="DELETE",
@@ -238,6 +245,6 @@ ENDPOINTS = (
         tag="Runs",
         summary="Close a session: its run is stopped, its files are gone",
         answer=Closed,
-        errors={404: ("session_not_found",)},
+        errors={404: ("session_not_found",), 503: _ELSEWHERE},
     ),
 )

@@ -158,7 +158,7 @@ RUN = Endpoint(
         413: ("args_too_large", "stdin_too_large", "payload_too_large"),
         422: ("missing_credentials", "local_only", "script_unsupported", "dependencies_missing"),
         429: ("quota_exceeded", "too_many_runs", "too_many_sessions"),
-        503: ("sandbox_unavailable", "queue_full", "queue_timeout", "server_stopping"),
+        503: ("sandbox_unavailable", "session_elsewhere", "queue_full", "queue_timeout", "server_stopping"),
         504: ("script_timeout",),
     },
 )

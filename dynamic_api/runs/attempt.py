@@ -82,6 +82,7 @@ class Attempt:
         choice = await parts.database.read(
             lambda db: run_choice.choose(db, parts.published, self.caller, asked.slug)
         )
+        await parts.require_here(self.caller, asked.session_id)
         script, job = await self._job(choice)
         async with parts.turns.turn(self.caller.user_id, self._gone) as waited:
             parts.gauges.waited.observe(waited)

@@ -10,7 +10,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from dynamic_api.database.engine import Database
-from dynamic_api.ids import new_id
+from dynamic_api.errors import Absent
+from dynamic_api.ids import new_id, undashed
 from dynamic_api.run_settings import Runs as Rules
 from dynamic_api.runs.sessions import Session, Sessions
 from dynamic_api.runs.turns import Turns
@@ -18,6 +19,7 @@ from dynamic_api.runs.unpacked import Shelf
 from dynamic_api.sandbox.base import Limits, Sandbox
 from dynamic_api.sealing import Keyring
 from dynamic_api.services import run_sessions
+from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Credits
 
@@ -69,6 +71,23 @@ class Parts:
     active: set[str] = field(default_factory=set)
     """Runs whose leases this process holds."""
     tried: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def session(self, caller: Caller, session_id: str) -> Session:
+        """A session of the caller. Raises Absent, and Unavailable when another process has it."""
+        try:
+            return self.sessions.find(caller, session_id)
+        except Absent:
+            await self.require_here(caller, session_id)
+            raise
+
+    async def require_here(self, caller: Caller, session_id: str | None) -> None:
+        """Raise Unavailable for a session of the caller that another process has."""
+        if session_id is None or undashed(session_id) in self.sessions.rows:
+            return
+        name, now = undashed(session_id), self.clock()
+        await self.database.read(
+            lambda db: run_sessions.require_not_elsewhere(db, caller, name, self.process, now)
+        )
 
     async def close(self, sessions: list[Session]) -> None:
         """End these sessions, which are out of `sessions` already, and write it down."""

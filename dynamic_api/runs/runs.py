@@ -51,11 +51,18 @@ class Runs:
     async def serving(self) -> AsyncIterator[None]:
         """Start the sandbox beside, and at the end close every session and every book."""
         try:
+            await self._close_former()
             async with running((self._look_after,)):
                 yield
                 await self._end_all()
         finally:
             await self.parts.sandbox.stop()
+
+    async def _close_former(self) -> None:
+        """What an earlier process had open is gone. Only SQLite has one process at a time."""
+        if self.parts.database.engine.dialect.name == "sqlite":
+            now = self.parts.clock()
+            await self.parts.database.write(lambda db: run_sessions.close_all(db, now))
 
     def begin(
         self, caller: Caller, trace: Trace, asked: Asked, once: Once | None, on_output: OnOutput | None
@@ -84,7 +91,7 @@ class Runs:
 
     async def close(self, caller: Caller, trace: Trace, session_id: str) -> None:
         """End a session, and the run in it. Raises Absent."""
-        session = self.parts.sessions.find(caller, session_id)
+        session = await self.parts.session(caller, session_id)
         del self.parts.sessions.rows[session.id]
         await self.parts.sandbox.close(session.id)
         now = self.parts.clock()
@@ -92,30 +99,30 @@ class Runs:
 
     async def files(self, caller: Caller, session_id: str, directory: str) -> list[FileRow]:
         """What is directly in a folder of a session. Raises Absent, Invalid, Forbidden."""
-        session = self._used(caller, session_id)
+        session = await self._used(caller, session_id)
         return await self.parts.sandbox.list(session.id, directory)
 
     async def lines(self, caller: Caller, session_id: str, path: str, first: int, count: int) -> bytes:
         """Lines of a file."""
-        session = self._used(caller, session_id)
+        session = await self._used(caller, session_id)
         return await self.parts.sandbox.read_lines(session.id, path, first, count)
 
     async def part(self, caller: Caller, session_id: str, path: str, offset: int, size: int) -> FilePart:
         """Bytes of a file."""
-        session = self._used(caller, session_id)
+        session = await self._used(caller, session_id)
         return await self.parts.sandbox.read(session.id, path, offset, size)
 
     async def put(self, caller: Caller, trace: Trace, session_id: str, path: str, data: bytes) -> None:
         """Write a file whole."""
-        session = self._used(caller, session_id)
+        session = await self._used(caller, session_id)
         await self.parts.sandbox.put(session.id, path, data)
         now = self.parts.clock()
         await self.parts.database.write(
             lambda db: run_sessions.put_file(db, caller, trace, session.id, path, len(data), now)
         )
 
-    def _used(self, caller: Caller, session_id: str) -> Session:
-        session = self.parts.sessions.find(caller, session_id)
+    async def _used(self, caller: Caller, session_id: str) -> Session:
+        session = await self.parts.session(caller, session_id)
         session.last_used_at = self.parts.clock()
         return session
 

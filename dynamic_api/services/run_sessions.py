@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from dynamic_api.database.tables import run_sessions
+from dynamic_api.errors import Unavailable
 from dynamic_api.services import audit
 from dynamic_api.services.caller import Caller, Trace
 
@@ -45,6 +46,28 @@ def put_file(
     )
 
 
+def require_not_elsewhere(db: Connection, caller: Caller, session_id: str, process: str, now: int) -> None:
+    """Raise Unavailable for a session of the caller that another process has open."""
+    row = run_sessions.c
+    there = select(row.id).where(
+        row.id == session_id,
+        row.user_id == caller.user_id,
+        row.process != process,
+        OPEN,
+        row.expires_at > now,
+    )
+    if caller.allowed is not None:
+        there = there.where(row.key_id == caller.key_id)
+    if db.execute(there).first() is not None:
+        raise Unavailable(
+            "session_elsewhere",
+            "another process of this server has this session",
+            place="sessionId",
+            mend="try again, or ask the operator to send all runs to one process (docs/runs.md)",
+            headers={"Retry-After": "1"},
+        )
+
+
 def any_forgotten(db: Connection, before: int, but: Collection[str]) -> bool:
     """Whether sessions of a process that is no more are still open in the books."""
     return db.execute(select(run_sessions.c.id).where(*_forgotten(before, but)).limit(1)).first() is not None
@@ -53,6 +76,11 @@ def any_forgotten(db: Connection, before: int, but: Collection[str]) -> bool:
 def close_forgotten(db: Connection, before: int, but: Collection[str], now: int) -> int:
     """Close those whose time was over at `before`, without those of `but`; how many there were."""
     return db.execute(update(run_sessions).where(*_forgotten(before, but)).values(closed_at=now)).rowcount
+
+
+def close_all(db: Connection, now: int) -> None:
+    """Close every one: for a database whose only process has just begun."""
+    db.execute(update(run_sessions).where(OPEN).values(closed_at=now))
 
 
 def _forgotten(before: int, but: Collection[str]) -> tuple[ColumnElement[bool], ...]:

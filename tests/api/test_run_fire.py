@@ -169,6 +169,11 @@ def test_killed_server_gives_back_what_it_could_not_finish(furnace: Furnace) -> 
         assert (shown["balance"], shown["monthly_skill_calls"]) == (GRANT, 0)
         assert [row["amount"] for row in shown["transactions"][:2]] == [PRICE, -PRICE]
         assert client.get(SESSIONS).json()["data"]["sessions"] == []
+        with furnace.books() as db:
+            (session,) = db.execute(select(run_sessions.c.id)).scalars()
+        only_one = furnace.settings.data.database_url is None
+        expected = (404, "session_not_found") if only_one else (503, "session_elsewhere")
+        assert error(client.get(f"{SESSIONS}/{session}/files")) == expected
     check(furnace)
 
 

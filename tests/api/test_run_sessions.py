@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dynamic_api.clock import MINUTE
 from dynamic_api.database.tables import run_sessions
@@ -147,6 +147,22 @@ def test_only_the_owner_has_a_session(lab: World, runner: Person) -> None:
     assert listed(stranger) == []
     assert listed(scoped) == [own]
     assert set(listed(runner)) == {session, own}
+
+
+def test_session_of_another_process(lab: World, runner: Person) -> None:
+    """To its owner it is said where it is; to others it is not there."""
+    session = opened(runner)
+    rows = lab.app.context.runs.parts.sessions.rows
+    here = rows.pop(session)
+    there = update(run_sessions).where(run_sessions.c.id == session).values(process="0" * 32)
+    lab.write(lambda db: db.execute(there) and None)
+    assert error(runner.get(f"{SESSIONS}/{session}/files")) == (503, "session_elsewhere")
+    assert error(runner.delete(f"{SESSIONS}/{session}")) == (503, "session_elsewhere")
+    assert error(run(runner, "echo.py", sessionId=session, reuseSession=True)) == (503, "session_elsewhere")
+    stranger = scientist(lab, "kit")
+    assert error(stranger.get(f"{SESSIONS}/{session}/files")) == (404, "session_not_found")
+    rows[session] = here
+    assert runner.delete(f"{SESSIONS}/{session}").status_code == 200
 
 
 def test_session_of_thirty_minutes(lab: World, runner: Person) -> None:
