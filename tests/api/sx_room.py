@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import tomli_w
 from sx_client import SxClient
 
-from tests.api.world import Person, World
+from tests.api.world import Person, World, world
+from tests.databases import KINDS, new_url
 
 SKILL = "---\nname: {name}\ndescription: Does {name}.\n---\nDo {name}{more}.\n"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def api(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, registry: Path
+) -> Iterator[World]:
+    """A world for the tests of one file: what sx publishes is there for the whole organisation."""
+    folder = tmp_path_factory.mktemp(f"sx-{request.param}")
+    with world(folder / "data", new_url(request.param, folder, request), {}, registry) as made:
+        yield made
 
 
 def client(api: World, token: Person | str, home: Path) -> SxClient:

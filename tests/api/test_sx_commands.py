@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sx_client import GraphQlError, NotFound, PermissionDenied, Refused, SxClient, Targets
 
-from tests.api.sx_room import client, installed, skill_folder
+from tests.api.sx_room import api, client, installed, skill_folder
 from tests.api.world import Person, World
 
+__all__ = ["api"]
 _numbers = itertools.count(1)
 
 

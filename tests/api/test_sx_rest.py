@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sx_client import NotFound, PermissionDenied, SxFailure, VersionExists
 
 from dynamic_api.database.tables import audit_events, usage_events
-from tests.api.sx_room import client, installed, skill_folder
+from tests.api.sx_room import api, client, installed, skill_folder
 from tests.api.world import Person, World
 
+__all__ = ["api"]
 _numbers = itertools.count(1)
 
 
