@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from . import installs
 from .conftest import Account
 from .tree import BASE, BUNDLE, MEMBERS, NAME, Files, Registry, in_folder, skill
 
@@ -47,49 +48,6 @@ def odd(registry: Registry) -> Registry:
     return registry
 
 
-def _claude(account: Account, name: str, catalogue: str = "marketplace.json") -> Files:
-    account.run("claude", "plugin", "install", name, "--marketplace", f"{BASE}/{catalogue}")
-    noted = account.home / ".claude/plugins/installed_plugins.json"
-    places = json.loads(noted.read_text())["plugins"].get(f"{name}@{NAME}") if noted.exists() else None
-    return in_folder(Path(places[0]["installPath"])) if places else {}
-
-
-def _claude_npm(account: Account, name: str) -> Files:
-    return _claude(account, name, "marketplace-npm.json")
-
-
-def _clawhub(account: Account, name: str) -> Files:
-    told = ["--no-input", "--registry", f"{BASE}/clawhub/{name}", "--workdir", account.home]
-    account.run("clawhub", *told, "install", name)
-    files = in_folder(account.home / "skills" / name)
-    return {path: file for path, file in files.items() if not path.startswith(".clawhub/")}
-
-
-def _copilot(account: Account, name: str) -> Files:
-    account.run("copilot", "skill", "add", f"{BASE}/.well-known/skills/{name}/SKILL.md")
-    return in_folder(account.home / ".copilot/skills" / name)
-
-
-def _npm(account: Account, name: str) -> Files:
-    account.run("npm", "install", f"@{NAME}/{name}", f"--registry={BASE}/npm/")
-    return in_folder(account.home / f"node_modules/@{NAME}/{name}")
-
-
-def _opencode(account: Account, name: str) -> Files:
-    (account.home / "opencode.json").write_text(
-        json.dumps({"skills": {"urls": [f"{BASE}/.well-known/skills/"]}})
-    )
-    found = json.loads(account.does("opencode", "debug", "skill"))
-    folder = next((Path(item["location"]).parent for item in found if item["name"] == name), None)
-    files = in_folder(folder) if folder else {}
-    return {path: file for path, file in files.items() if path != ".opencode-version"}
-
-
-def _skills(account: Account, name: str) -> Files:
-    account.run("skills", "add", f"{BASE}/s/{name}", "-a", "claude-code", "-y", "-g")
-    return in_folder((account.home / ".claude/skills" / name).resolve())
-
-
 def _in_git(sample: Mapping[str, bytes]) -> Files:
     """The files of a sample below its folder, as they were committed."""
     return {path.split("/", 2)[2]: (data, path in _EXECUTABLE) for path, data in sample.items()}
@@ -106,13 +64,13 @@ def _seen(arrived: Files, wanted: Files) -> str:
 @pytest.mark.parametrize(
     ("client", "install"),
     [
-        ("claude", _claude),
-        ("claude-npm", _claude_npm),
-        ("clawhub", _clawhub),
-        ("copilot", _copilot),
-        ("npm", _npm),
-        ("opencode", _opencode),
-        ("skills", _skills),
+        ("claude", installs.claude),
+        ("claude-npm", installs.claude_npm),
+        ("clawhub", installs.clawhub),
+        ("copilot", installs.copilot),
+        ("npm", installs.npm),
+        ("opencode", installs.opencode),
+        ("skills", installs.skills),
     ],
 )
 def test_the_verdict_is_what_was_seen(account: Account, odd: Registry, client: str, install: Install) -> None:
@@ -144,9 +102,9 @@ def test_copilot_loads_no_plugin_with_a_long_description(
 def test_executable_bits_are_lost_in_skills_and_kept_by_claude(account: Account, odd: Registry) -> None:
     script = "scripts/run.sh"
     assert odd.in_git("bits")[script][1]
-    data, kept = _claude(account, "bits")[script]
+    data, kept = installs.claude(account, "bits")[script]
     assert kept
-    assert _skills(account, "bits")[script] == (data, False)
+    assert installs.skills(account, "bits")[script] == (data, False)
     installed = account.home / ".claude/skills/bits" / script
     assert installed.stat().st_mode & 0o777 == 0o644
 
@@ -159,7 +117,7 @@ def test_skills_drops_what_has_over_a_thousand_files_even_when_the_index_names_i
     assert odd.document(key)["skills"] == []
     for name, arrives in (("many", False), ("plain", True)):
         _list(odd, key, name)
-        assert bool(_skills(account, "many")) is arrives
+        assert bool(installs.skills(account, "many")) is arrives
 
 
 def _list(odd: Registry, key: str, name: str) -> None:
@@ -180,6 +138,6 @@ def test_skills_installs_what_is_internal_when_it_is_named(account: Account, odd
 
 
 def test_npm_runs_nothing_of_a_package_and_gives_it_our_name(account: Account, odd: Registry) -> None:
-    manifest = json.loads(_npm(account, "package")["package.json"][0])
+    manifest = json.loads(installs.npm(account, "package")["package.json"][0])
     assert (manifest["name"], manifest["version"], manifest["scripts"]) == (f"@{NAME}/package", "1.0.0", {})
-    assert [path for path in _npm(account, "ignore") if "ignore" in path] == ["data/.npmignore"]
+    assert [path for path in installs.npm(account, "ignore") if "ignore" in path] == ["data/.npmignore"]

@@ -93,12 +93,20 @@ class Registry:
 def begin(folder: Path) -> Registry:
     """A new repo with three skills, two of them in a collection, published once."""
     registry = Registry(folder / "repo", folder / "dist")
-    registry.repo.mkdir()
+    write(registry.repo, '[emit]\nenable = ["core", "extras"]\n')
+    registry.build()
+    return registry
+
+
+def write(repo: Path, settings: str) -> None:
+    """Make the repo with those skills and a registry.toml of `settings`."""
+    registry = Registry(repo, repo)
+    repo.mkdir()
     registry._git("init", "--quiet")
     registry.commit(
         {
             "collections.toml": _COLLECTIONS.encode(),
-            "registry.toml": b'[emit]\nenable = ["core", "extras"]\n',
+            "registry.toml": settings.encode(),
             **skill("alpha", "Turns a page into notes."),
             **skill("beta", "Prüft Zitate: „Straße“, 日本語 and 🙂."),
             "skills/beta/assets/a b + ü (1).txt": b"spaces, a plus, an umlaut\r\n",
@@ -111,8 +119,6 @@ def begin(folder: Path) -> Registry:
         },
         executable=tuple(f"skills/{name}/scripts/run.sh" for name in SKILLS),
     )
-    registry.build()
-    return registry
 
 
 def skill(name: str, description: str) -> dict[str, bytes]:
