@@ -34,13 +34,14 @@ _user = click.option("--user", default="", help="Whom runs belong to when starte
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_store
 @_user
-def doctor(as_json: bool, user: str) -> int:
+def doctor(as_json: bool, store: Path | None, user: str) -> int:
     """Try what the API needs from this machine: the sandbox with each of its limits, and programs.
 
     Exits 1 when no script can be run here.
     """
-    health = asyncio.run(_examine(user))
+    health = asyncio.run(_examine(store, user))
     tools = {name: _version(*words) for name, words in _TOOLS.items()}
     tools["skillpress runs on python"] = platform.python_version()
     if as_json:
@@ -50,12 +51,13 @@ def doctor(as_json: bool, user: str) -> int:
     return int(health.level == "refused")
 
 
-async def _examine(user: str) -> Health:
+async def _examine(store: Path | None, user: str) -> Health:
     from dynamic_api.sandbox.bubblewrap.sandbox import BubblewrapSandbox, Options
 
     with tempfile.TemporaryDirectory(prefix="skillpress-doctor-") as folder:
         Path(folder).chmod(0o711)
-        sandbox = BubblewrapSandbox(Options(Path(folder, "store"), user=user, allow_no_cgroup=True))
+        place = store.absolute() if store else Path(folder, "store")
+        sandbox = BubblewrapSandbox(Options(place, user=user, allow_no_cgroup=True))
         try:
             return await sandbox.start()
         finally:
@@ -78,7 +80,8 @@ def _lines(health: Health, tools: dict[str, str | None]) -> Sequence[str]:
         lines.append(f"  {health.reason}")
     if health.level == "no-cgroup":
         lines.append(
-            "  no control groups can be made: totals of memory are not bounded; to be allowed in the settings"
+            "  no control groups can be made, so totals are not bounded; the API refuses scripts here,"
+            " unless allow_no_cgroup = true stands below [runs]"
         )
     if health.languages:
         lines.append(f"  languages: {', '.join(health.languages)}")

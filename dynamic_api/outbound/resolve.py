@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
 from typing import Protocol
 
 
@@ -16,9 +18,13 @@ class Resolver(Protocol):
 
 
 class SystemResolver:
-    """What the machine's own resolver says."""
+    """What the machine's own resolver says, in threads of `executor`, which cannot be called back."""
+
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        found = await loop.run_in_executor(self._executor, ask)
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found))

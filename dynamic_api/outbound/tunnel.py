@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from dynamic_api.errors import Upstream
 from dynamic_api.outbound.dial import GuardedBackend, dial_tcp, pair
@@ -11,6 +12,8 @@ from dynamic_api.outbound.resolve import Resolver, SystemResolver
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Connect = Callable[[str, int], Awaitable[Streams]]
+
+LOOK_UPS = 4
 
 
 class Tunnel:
@@ -23,7 +26,9 @@ class Tunnel:
         resolver: Resolver | None = None,
         connect: Connect = asyncio.open_connection,
     ) -> None:
-        self._guard = GuardedBackend(resolver or SystemResolver(), dial_tcp, frozenset(allowed))
+        # Own threads: names whose servers do not answer must not take those that the API needs.
+        names = resolver or SystemResolver(ThreadPoolExecutor(LOOK_UPS, "tunnel"))
+        self._guard = GuardedBackend(names, dial_tcp, frozenset(allowed))
         self._connect = connect
 
     async def __call__(self, host: str, port: int) -> Streams:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +21,6 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial = Callable[[str, int], Awaitable[Streams]]
 """A connection to a host and port. Raises Unprocessable for one that is not for strangers, Unavailable."""
 
-HEAD_SECONDS = 10.0
-DIAL_SECONDS = 10.0
-CONNECTION_SECONDS = 300.0
 AT_ONCE = 16
 IN_ALL = 1000
 _CHUNK = 64 * 1024
@@ -34,13 +32,28 @@ async def no_dial(host: str, port: int) -> Streams:
     raise Unavailable("network_unavailable", "this server has no way out for scripts", place=f"{host}:{port}")
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a connection may take, in seconds: to say where to, to get there, and in all."""
+
+    head: float = 10.0
+    dial: float = 10.0
+    whole: float = 300.0
+
+
+PACE = Pace()
+
+
 class Egress:
     """Answers at `door` for as long as it is entered; `spent` once a bound was reached: nothing goes then."""
 
-    def __init__(self, door: socket.socket, allowed: frozenset[str], dial: Dial, limits: Limits) -> None:
+    def __init__(
+        self, door: socket.socket, allowed: frozenset[str], dial: Dial, limits: Limits, pace: Pace = PACE
+    ) -> None:
         self._door = door
         self._allowed = allowed
         self._dial = dial
+        self._pace = pace
         self._bytes_left = limits.network_bytes
         self._left = IN_ALL
         self._open: set[asyncio.Task[None]] = set()
@@ -82,7 +95,7 @@ class Egress:
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=HEAD_BYTES)
         try:
-            async with asyncio.timeout(CONNECTION_SECONDS):
+            async with asyncio.timeout(self._pace.whole):
                 await self._proxy(reader, writer)
         except (OSError, TimeoutError):
             pass  # one of the two went away, or took too long
@@ -111,10 +124,10 @@ class Egress:
 
     async def _read(self, reader: asyncio.StreamReader) -> Asked:
         try:
-            async with asyncio.timeout(HEAD_SECONDS):
+            async with asyncio.timeout(self._pace.head):
                 return parse(await reader.readuntil(b"\r\n\r\n"))
         except TimeoutError:
-            raise Refused(400, f"no whole request within {HEAD_SECONDS:g} seconds") from None
+            raise Refused(400, f"no whole request within {self._pace.head:g} seconds") from None
         except asyncio.IncompleteReadError:
             raise Refused(400, "no whole request") from None
         except asyncio.LimitOverrunError:
@@ -126,10 +139,10 @@ class Egress:
         if asked.pair not in self._allowed:
             raise Refused(403, f"{asked.pair} is not among the hosts that this skill may reach")
         try:
-            async with asyncio.timeout(DIAL_SECONDS):
+            async with asyncio.timeout(self._pace.dial):
                 return await self._dial(asked.host, asked.port)
         except TimeoutError:
-            raise Refused(504, f"{asked.pair} did not answer within {DIAL_SECONDS:g} seconds") from None
+            raise Refused(504, f"{asked.pair} did not answer within {self._pace.dial:g} seconds") from None
         except Refusal as refusal:
             status = 403 if isinstance(refusal, Unprocessable) else 502
             raise Refused(status, refusal.message) from None

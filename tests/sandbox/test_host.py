@@ -97,6 +97,16 @@ def test_doctor_exits_1_where_nothing_can_be_run() -> None:
 V2_MOUNTS = "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 
 
+def test_doctor_tries_the_store_that_the_api_has(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    done = CliRunner().invoke(
+        doctor, ["--store", str(tmp_path / "store")], catch_exceptions=False, standalone_mode=False
+    )
+    assert done.return_value == int(os.geteuid() == 0)
+    if os.geteuid() == 0:
+        assert "the user that runs belong to cannot enter" in done.output
+
+
 def v2(root: Path, controllers: str) -> Path:
     """A made-up version 2 hierarchy: files as the kernel shows them, in a plain folder."""
     own = root / "sys/fs/cgroup/api.service"

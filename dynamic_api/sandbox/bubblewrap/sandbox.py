@@ -84,7 +84,10 @@ class BubblewrapSandbox:
             own = Path("/proc/self")
             hierarchy = find_hierarchy((own / "mountinfo").read_text(), (own / "cgroup").read_text())
         if hierarchy is None and not self._options.allow_no_cgroup:
-            raise Unfit("no control groups can be made here, and the level no-cgroup was not allowed")
+            raise Unfit(
+                "no control groups can be made here, and the level no-cgroup was not allowed"
+                " (Delegate=yes in the unit of systemd, or allow_no_cgroup = true below [runs])"
+            )
         if hierarchy is not None:
             sweep(hierarchy)
         make_store(self._options.store, host.account)

@@ -13,7 +13,7 @@ import struct
 from dynamic_api.sandbox.bubblewrap.keeper import system
 
 DOOR = ("127.0.0.1", 3128)
-BACKLOG = 16
+BACKLOG = 128
 BUFFER_BYTES = 64 * 1024
 """The largest buffer of a connection in there: the kernel's memory for them is shared by the whole host."""
 TIME_WAITS = 256
