@@ -12,6 +12,7 @@ from msgspec import Struct
 from starlette.requests import Request
 
 from dynamic_api.errors import Invalid, WrongType
+from dynamic_api.routes import fields
 
 T = TypeVar("T", bound=Struct)
 INVALID = "validation_error"
@@ -83,4 +84,5 @@ def explained(message: str, form: type[Struct], where: str) -> Invalid:
         return Invalid(INVALID, "unknown field", place=f"{place}.{unknown[1]}", mend=mend, suggestions=near)
     if missing:
         return Invalid(INVALID, "is missing", place=f"{place}.{missing[1]}", mend="send it")
-    return Invalid(INVALID, text, place=place, mend="see /docs")
+    said = fields.wanted(form, at[1] if at else "")
+    return Invalid(INVALID, text, place=place, mend=f"send {said}" if said else "see /docs")

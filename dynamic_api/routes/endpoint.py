@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +18,9 @@ from dynamic_api.errors import Refusal
 from dynamic_api.services.access import refused
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.settings import Settings
+
+PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+"""A parameter in the path of a route."""
 
 
 class Auth(Enum):

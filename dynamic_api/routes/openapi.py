@@ -1,9 +1,7 @@
-"""The OpenAPI document and its page, made from the declarations that check requests."""
+"""The OpenAPI document, made from the declarations that check requests."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,17 +11,12 @@ from starlette.responses import Response
 
 from dynamic_api.context import Context
 from dynamic_api.routes.answers import STATUS
-from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
+from dynamic_api.routes.docs_page import POLICY, TITLE, page
+from dynamic_api.routes.endpoint import PARAMETER, Auth, Call, Endpoint, Mode
 
-_TITLE = "Skillpress API"
 _REF = "#/components/schemas/{name}"
-_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _WITH_KEY = (Auth.KEY, Auth.UPLOAD)
 _COMMON = {Auth.ANONYMOUS: (401, 429), Auth.KEY: (401, 403, 429), Auth.UPLOAD: (401, 429)}
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
 
 
 class Fault(Struct, frozen=True):
@@ -49,12 +42,12 @@ def document(endpoints: Sequence[Endpoint], context: Context) -> dict[str, Any]:
     by_form = {id(form): schema for form, schema in zip(forms, schemas, strict=True)}
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        path = _PARAMETER.sub(r"{\1}", endpoint.path)
+        path = PARAMETER.sub(r"{\1}", endpoint.path)
         paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, by_form)
     bearer = {"type": "http", "scheme": "bearer", "description": "sk_live_…"}
     return {
         "openapi": "3.1.0",
-        "info": {"title": _TITLE, "version": "1", "description": "Errors are always `{error: {code, …}}`."},
+        "info": {"title": TITLE, "version": "1", "description": "Errors are always `{error: {code, …}}`."},
         "servers": [{"url": context.public_url}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"key": bearer}},
@@ -101,7 +94,7 @@ def _operation(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(endpoint.path)
+        for name in PARAMETER.findall(endpoint.path)
     ]
 
 
@@ -158,38 +151,6 @@ def _success(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]:
     if endpoint.wrap:
         schema = {"type": "object", "properties": {"data": schema}, "required": ["data"]}
     return answer | {"content": {endpoint.media_type: {"schema": schema}}}
-
-
-def page(endpoints: Sequence[Endpoint]) -> str:
-    """All routes on one page that asks no other host for anything."""
-    tags = dict.fromkeys(endpoint.tag for endpoint in endpoints)
-    sections = "".join(
-        f"<h2>{html.escape(tag)}</h2>" + "".join(_entry(e) for e in endpoints if e.tag == tag) for tag in tags
-    )
-    style = (
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
-        "color:#1b1b1b;background:#fff}code{font-size:.95em}h2{margin-top:2rem}dt{margin-top:.8rem}"
-        "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}a{color:#8fc7ff}}"
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{_TITLE}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head>'
-        f"<body><main><h1>{_TITLE}</h1><p>Answers are under <code>data</code>, refusals under "
-        '<code>error</code>. For programs: <a href="openapi.json">openapi.json</a>.</p>'
-        f"{sections}</main></body></html>\n"
-    )
-
-
-def _entry(endpoint: Endpoint) -> str:
-    path = html.escape(_PARAMETER.sub(r"{\1}", endpoint.path))
-    key = {Auth.ANONYMOUS: "no key needed", Auth.NONE: "no key", Auth.OWN: "its own credential"}
-    facts = [key.get(endpoint.auth, "key"), *(["Idempotency-Key"] if endpoint.costs else [])]
-    codes = [f"{status} {code}" for status, codes in endpoint.errors.items() for code in codes]
-    more = f"<br>{html.escape(', '.join(codes))}" if codes else ""
-    return (
-        f"<dl><dt><strong>{endpoint.method}</strong> <code>{path}</code></dt>"
-        f"<dd>{html.escape(endpoint.summary)} ({html.escape(', '.join(facts))}){more}</dd></dl>"
-    )
 
 
 def described(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
