@@ -14,7 +14,16 @@ from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
 from dynamic_api.private_store import PrivateStore
-from dynamic_api.services import bundle_rows, deliveries, idempotency, popularity, telemetry, tickets
+from dynamic_api.services import (
+    bundle_rows,
+    deliveries,
+    idempotency,
+    popularity,
+    run_ledger,
+    run_sessions,
+    telemetry,
+    tickets,
+)
 from dynamic_api.settings import Settings
 
 DAY_SECONDS = DAY / 1000
@@ -44,6 +53,8 @@ SWEEPS = (
     Sweep("webhook deliveries", lambda settings: settings.webhooks.log_days, deliveries.forget),
     Sweep("idempotency keys", lambda settings: settings.credits.idempotency_days, idempotency.forget),
     Sweep("upload tickets", lambda _settings: TICKET_DAYS, tickets.forget),
+    Sweep("runs", lambda settings: settings.runs.keep_days, run_ledger.forget),
+    Sweep("run sessions", lambda settings: settings.runs.keep_days, run_sessions.forget),
     Sweep("counters", lambda _settings: COUNTER_DAYS, popularity.forget),
 )
 

@@ -84,5 +84,7 @@ class Runs(Section, frozen=True):
     """How long a run waits for its turn."""
     lease_seconds: float = 30.0
     """How long a run that nobody hears of keeps its credits; then they are given back."""
+    keep_days: int = 365
+    """How long the record of a run or session is kept; the ledger keeps what it cost."""
     sweep_seconds: float = 1.0
     """How often sessions and leases are looked through."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from dynamic_api.clock import MINUTE, month
 from dynamic_api.database.tables import run_sessions, runs
@@ -204,11 +204,12 @@ def _end(
     reason: str | None = None,
     only_expired: bool = False,
 ) -> Any:
-    """The row, if it was ours to end: a run ends once. A refund frees its Idempotency-Key."""
-    values: dict[str, Any] = {"state": state, "finished_at": now, "reason": reason}
-    if ended is None:
-        values["once_key"] = None
-    else:
+    """The row, if it was ours to end: a run ends once.
+
+    Its Idempotency-Key is free again, or was kept with the answer in this transaction.
+    """
+    values: dict[str, Any] = {"state": state, "finished_at": now, "reason": reason, "once_key": None}
+    if ended is not None:
         values |= {
             "exit_code": ended.exit_code,
             "duration_ms": ended.duration_ms,
@@ -227,6 +228,13 @@ def expired(db: Connection, now: int, most: int, but: Collection[str]) -> list[s
         runs.c.state.in_(_UNDER_WAY), runs.c.lease_until <= now, runs.c.id.not_in(but)
     )
     return list(db.execute(late.order_by(runs.c.lease_until).limit(most)).scalars())
+
+
+def forget(db: Connection, before: int, most: int) -> int:
+    """Remove up to `most` runs that ended before `before`; how many. The ledger keeps what they cost."""
+    old = select(runs.c.id).where(runs.c.state.in_((SETTLED, REFUNDED)), runs.c.lease_until < before)
+    old = old.limit(most)
+    return int(db.execute(delete(runs).where(runs.c.id.in_(old))).rowcount)
 
 
 def _record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from dynamic_api.database.tables import run_sessions
 from dynamic_api.errors import Unavailable
@@ -76,6 +76,12 @@ def any_forgotten(db: Connection, before: int, but: Collection[str]) -> bool:
 def close_forgotten(db: Connection, before: int, but: Collection[str], now: int) -> int:
     """Close those whose time was over at `before`, without those of `but`; how many there were."""
     return db.execute(update(run_sessions).where(*_forgotten(before, but)).values(closed_at=now)).rowcount
+
+
+def forget(db: Connection, before: int, most: int) -> int:
+    """Remove up to `most` sessions that were closed before `before`; how many they were."""
+    old = select(run_sessions.c.id).where(run_sessions.c.closed_at < before).limit(most)
+    return int(db.execute(delete(run_sessions).where(run_sessions.c.id.in_(old))).rowcount)
 
 
 def close_all(db: Connection, now: int) -> None:

@@ -9,11 +9,19 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from dynamic_api.database.tables import api_keys, credit_entries, runs, users
+from dynamic_api.database.tables import (
+    api_keys,
+    credit_entries,
+    idempotency_keys,
+    run_sessions,
+    runs,
+    users,
+)
 from dynamic_api.ids import new_id
-from dynamic_api.services import credits
+from dynamic_api.services import credits, run_ledger
+from dynamic_api.services import run_sessions as run_sessions_book
 from dynamic_api.services.keys import KeyOptions
 from tests.api import shelf
 from tests.api.lab import (
@@ -140,6 +148,33 @@ def test_idempotency_key(lab: World, runner: Person) -> None:
     assert again.headers["idempotency-replayed"] == "true"
     assert error(run(runner, "keep.py", "b", headers=key)) == (409, "idempotency_key_reused")
     assert kinds(lab, runner) == [("run", -PRICE, "")]
+
+
+def test_key_whose_answer_is_forgotten_is_a_new_one(lab: World, runner: Person) -> None:
+    """Answers are kept for some days; then the key means nothing any more."""
+    key = {"Idempotency-Key": "old"}
+    done(runner, "echo.py", headers=key)
+    old = delete(idempotency_keys).where(idempotency_keys.c.user_id == runner.id)
+    lab.write(lambda db: db.execute(old) and None)
+    done(runner, "echo.py", headers=key)
+    assert len(kinds(lab, runner)) == 2
+
+
+def test_records_of_runs_are_kept_for_a_time(lab: World, runner: Person) -> None:
+    """`runs.keep_days`; what goes on stays, and so does the ledger."""
+    session = done(runner, "echo.py")["sessionId"]
+    assert runner.delete(f"{SESSIONS}/{session}").status_code == 200
+    going = forgotten(lab, runner, 600_000)
+    lab.write(
+        lambda db: db.execute(update(runs).where(runs.c.user_id == runner.id).values(lease_until=1)) and None
+    )
+    closed = update(run_sessions).where(run_sessions.c.id == session).values(closed_at=1)
+    lab.write(lambda db: db.execute(closed) and None)
+    until(lambda: dict(states_by_id(lab, runner))[going] == "refunded")
+    assert lab.write(lambda db: run_ledger.forget(db, 2, 100)) == 2
+    assert lab.write(lambda db: run_sessions_book.forget(db, 2, 100)) == 1
+    assert states(lab, runner) == []
+    assert len(kinds(lab, runner)) == 2
 
 
 def test_two_at_once_with_one_key(lab: World, runner: Person) -> None:

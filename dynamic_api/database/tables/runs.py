@@ -59,4 +59,4 @@ runs = Table(
     Index("ix_runs_state_lease", "state", "lease_until"),
 )
 """state: reserved → running (a heartbeat was seen) → settled (charged) or refunded, for `reason`.
-`month` is the one whose quota it counts to. `once_key` holds the Idempotency-Key, unless it was refunded."""
+`month` is the one whose quota it counts to. `once_key` holds the Idempotency-Key while it is under way."""
