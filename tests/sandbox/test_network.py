@@ -333,3 +333,41 @@ def test_pair_has_one_spelling(text: str, pair: str) -> None:
 def test_pair_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no host:port"):
         outbound_pair(text)
+
+
+STUFF = """
+import os, socket
+
+def stuff():
+    total, kept = 0, []
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(128)
+    try:
+        while True:
+            kept.append((socket.create_connection(server.getsockname(), 5), server.accept()[0]))
+            for end in kept[-1]:
+                end.setblocking(False)
+                try:
+                    while True:
+                        total += end.send(bytes(65536))
+                except BlockingIOError:
+                    pass
+    except OSError:
+        return total
+
+read, write = os.pipe()
+for _ in range(8):
+    if os.fork() == 0:
+        os.write(write, b"%d\\n" % stuff())
+        os._exit(0)
+os.close(write)
+print(sum(map(int, open(read))))
+"""
+
+
+def test_buffers_of_connections_are_bounded(room: Room, neighbour: str) -> None:
+    """Eight processes fill all that they can open; with the kernel's own sizes that would be gigabytes."""
+    outcome = room.python(STUFF, network=("api.test:443",), limits=Limits(wall_seconds=30))
+    assert 0 < int(outcome.stdout.text()) < 120_000_000, outcome
+    assert neighbour
