@@ -119,7 +119,7 @@ def api(
     The setting data.registry names the bucket; data.database_url the database.
     """
     _require_both(tls_cert, tls_key)
-    from dynamic_api import running
+    from dynamic_api import limiter, running
     from dynamic_api.settings import load
 
     settings = load(settings_file)
@@ -137,6 +137,8 @@ def api(
             make, settings.server.grace_seconds, running.Certificate(tls_cert, tls_key), workers=workers
         )
         click.echo(f"serving the API at {url}/", err=True)
+        if told := limiter.warning(settings.limits.storage, workers):
+            click.echo(told, err=True)
         _tell(key, data)
         if workers == 1:
             running.run(config, listener)

@@ -17,6 +17,16 @@ IN_MEMORY = "memory://"
 _MOST_WINDOWS = 100_000
 
 
+def warning(storage: str, workers: int) -> str | None:
+    """What an operator should know who starts that many processes; None when all is well."""
+    if workers < 2 or storage != IN_MEMORY:
+        return None
+    return (
+        f"limits: each of the {workers} workers counts calls alone, so a limit is {workers} times as high; "
+        "set limits.storage to redis://host:port/n"
+    )
+
+
 class _Counter(Protocol):
     """Counts calls in windows of a minute."""
 

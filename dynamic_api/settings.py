@@ -10,10 +10,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from dynamic_api.ai_query.config import AiQuery
 from dynamic_api.run_settings import Runs
@@ -139,8 +139,8 @@ class Uploads(_Section, frozen=True):
 class Downloads(_Section, frozen=True):
     """[downloads]: bundles made on request."""
 
-    hours: int = 24
-    """Life of a signed URL."""
+    hours: Annotated[int, Meta(ge=1, le=24)] = 24
+    """Life of a signed URL, from 1 to 24."""
 
 
 class GitHub(_Section, frozen=True):

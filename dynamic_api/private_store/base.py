@@ -38,8 +38,8 @@ class PrivateStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Forget the bytes; what is not there is no error."""
 
-    def url(self, sha256: str, filename: str, now: datetime) -> str:
-        """Where anybody can download the bytes as `filename` for GOOD_FOR, whether they are there or not."""
+    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
+        """Where anybody can download the bytes as `filename` for that long, whether they are there or not."""
 
     def ready(self) -> None:
         """Raise Unavailable if nothing can be read or written now."""

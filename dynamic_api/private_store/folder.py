@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -64,9 +64,9 @@ class FolderPrivateStore:
         with _translated():
             self._path(sha256).unlink(missing_ok=True)
 
-    def url(self, sha256: str, filename: str, now: datetime) -> str:
+    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
         check_key(sha256)
-        return self._signer.url(sha256, filename, now, GOOD_FOR)
+        return self._signer.url(sha256, filename, now, good_for)
 
     def ready(self) -> None:
         with _translated():

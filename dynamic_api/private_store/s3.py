@@ -6,7 +6,7 @@ import base64
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -87,8 +87,8 @@ class S3PrivateStore:
         with _translated(sha256):
             self._client.delete_object(**self._target(sha256))
 
-    def url(self, sha256: str, filename: str, now: datetime) -> str:
-        """As in the protocol, but that the client's own clock says when GOOD_FOR begins.
+    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
+        """As in the protocol, but that the client's own clock says when `good_for` begins.
 
         Temporary credentials may end earlier, and the URL with them.
         """
@@ -97,7 +97,7 @@ class S3PrivateStore:
         with _translated(sha256):
             return str(
                 self._client.generate_presigned_url(
-                    "get_object", Params={**target, **asked}, ExpiresIn=int(GOOD_FOR.total_seconds())
+                    "get_object", Params={**target, **asked}, ExpiresIn=int(good_for.total_seconds())
                 )
             )
 

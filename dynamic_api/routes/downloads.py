@@ -47,7 +47,7 @@ async def make(call: Call) -> Answer:
     good_for = timedelta(hours=context.settings.downloads.hours)
     sha256, size = await asyncio.to_thread(_kept, context, choice)
     now = datetime.fromtimestamp(call.now / 1000, UTC)
-    made = (sha256, size, context.private_store.url(sha256, choice.filename, now))
+    made = (sha256, size, context.private_store.url(sha256, choice.filename, now, good_for))
     expires_at = call.now + int(good_for.total_seconds() * 1000)
     done: Download = await context.database.write(
         lambda db: downloads.record(

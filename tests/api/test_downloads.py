@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from dynamic_api.services.keys import KeyOptions
+from dynamic_api.settings import parse
+from registry_builder.core.errors import Misuse
 from tests.api.packages import skill_zip
 from tests.api.test_uploads import upload
 from tests.api.world import Person, World, world
@@ -162,3 +164,22 @@ def test_damaged_bucket_is_not_passed_on(tmp_path: Path, registry: Path) -> None
         path.write_bytes(body[:-1] + b"x")
         answer = api.anonymous.get(f"/api/v1/downloads/public/pdf-tools/{sha256}.zip")
         assert (answer.status_code, answer.json()["error"]["code"]) == (502, "damaged_artifact")
+
+
+def test_operator_may_shorten_the_life_of_links(tmp_path: Path, registry: Path) -> None:
+    """The link ends when the answer says so."""
+    with world(tmp_path / "data", None, {"downloads": {"hours": 1}}, registry) as api:
+        person = api.person()
+        data = made(person, scope="skill", skillSlug="pdf-tools")
+        link = api.url + data["url"][data["url"].index("/api/") :]
+        assert api.anonymous.get(link).status_code == 200
+        api.clock.ahead = 3_600_000 + 1000
+        assert api.anonymous.get(link).status_code == 403
+
+
+@pytest.mark.parametrize("hours", [0, 25, -1])
+def test_life_of_links_has_its_bounds(hours: int) -> None:
+    """Row 25: 24 hours at the most; the bytes go soon after."""
+    with pytest.raises(Misuse) as refused:
+        parse({"downloads": {"hours": hours}}, "test")
+    assert "downloads.hours" in refused.value.message

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dynamic_api.limiter import warning
 from dynamic_api.services.keys import KeyOptions
 from tests.api.shelf import error
 from tests.api.world import World, world
@@ -224,3 +225,12 @@ def test_many_processes_count_together(
         process.kill()
         process.wait(10)
         assert [person.get(CREDITS).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("storage", "workers", "told"),
+    [("memory://", 1, False), ("memory://", 2, True), ("redis://localhost:6379/0", 8, False)],
+)
+def test_operator_is_told_that_workers_count_alone(storage: str, workers: int, told: bool) -> None:
+    """2.3: limits are shared across workers, when there is something to share."""
+    assert (warning(storage, workers) is not None) is told
