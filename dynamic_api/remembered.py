@@ -1,35 +1,43 @@
-"""Bodies that are asked for again and again, kept while neither the database nor the bucket has changed."""
+"""What is asked for again and again, kept while neither the database nor the bucket has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from dynamic_api.database.engine import Database
+from dynamic_api.memo import Memo
 from dynamic_api.services.published import Published
 
-KEPT = 512
+T = TypeVar("T")
+KEPT_BYTES = 8 * 1024 * 1024
+_OWN_BYTES = 300
+"""About what it takes to remember nothing."""
 
 
 class Remembered:
-    """Bodies by what was asked. PostgreSQL does not tell when it changed: there nothing is kept."""
+    """Values by what was asked. PostgreSQL does not tell when it changed: there nothing is kept."""
 
     def __init__(self, database: Database, published: Published) -> None:
         self._database = database
         self._published = published
-        self._known: tuple[object, dict[Hashable, bytes]] = (None, {})
+        self._memo: Memo[Hashable, Any] = Memo(KEPT_BYTES)
 
     async def body(self, asked: Hashable, make: Callable[[Connection], bytes]) -> bytes:
-        """What `make` gives, made anew or as it was."""
+        """The bytes that `make` gives, made anew or as they were."""
+        return await self.value(asked, make, len)
+
+    async def value(self, asked: Hashable, make: Callable[[Connection], T], size: Callable[[T], int]) -> T:
+        """What `make` gives, made anew or as it was; `size` says about how many bytes that takes."""
         serial, view = self._database.stamp(), self._published.stamp
         if serial is None or view is None:
             return await self._database.read(make)
-        # Both were read before the body is made: what changes meanwhile makes it anew next time.
-        stamp, bodies = self._known
-        if stamp != (serial, view) or len(bodies) >= KEPT:
-            bodies = {}
-            self._known = ((serial, view), bodies)
-        if asked not in bodies:
-            bodies[asked] = await self._database.read(make)
-        return bodies[asked]
+        values = self._memo.at((serial, view))
+        if asked in values.known:
+            known: T = values.known[asked]
+            return known
+        made = await self._database.read(make)
+        values.keep(asked, made, size(made) + _OWN_BYTES)
+        return made

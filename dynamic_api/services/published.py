@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from dynamic_api.catalogue import Catalogue, Holder, Skill
+from dynamic_api.catalogue import Answer, Catalogue, Holder, Skill
 from dynamic_api.catalogue.skill import BUNDLE, Version
 from dynamic_api.errors import Absent, Unavailable, Withdrawn
 from dynamic_api.ids import dashed, undashed
+from dynamic_api.memo import Memo
 from registry_builder.core.ledger import QUARANTINED
 
 KEPT = 20_000
 """Records that are remembered at the most."""
+ANSWER_BYTES = 8 * 1024 * 1024
+"""Bytes of whole answers that are."""
 STAMP_SECONDS = 0.02
 """How long a stamp is believed: far less than the bucket is looked at."""
 
@@ -25,8 +28,9 @@ class Published:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._known: tuple[object, dict[str, Skill]] = (None, {})
-        self._served: tuple[object, set[tuple[str, str]]] = (None, set())
+        self._records: Memo[str, Skill] = Memo(KEPT)
+        self._served: Memo[tuple[str, str], bool] = Memo(KEPT)
+        self._answers: Memo[str, Answer] = Memo(ANSWER_BYTES)
         self._stamp: tuple[int, str | None, int] | None = None
         self._stamped_until = 0.0
 
@@ -46,12 +50,12 @@ class Published:
         """Id → record, for those that there are, in at most one query."""
         if not ids:
             return {}
-        records = self._records()
-        missing = [identity for identity in ids if identity not in records]
+        records = self._records.at(self._catalogue.stamp)
+        missing = [identity for identity in ids if identity not in records.known]
         if missing:
-            found = self._catalogue.many(ids=map(dashed, missing))
-            records.update((undashed(skill.id), skill) for skill in found.values())
-        return records
+            for skill in self._catalogue.many(ids=map(dashed, missing)).values():
+                records.keep(undashed(skill.id), skill)
+        return records.known
 
     def by_slugs(self, slugs: Iterable[str]) -> Mapping[str, Skill]:
         """Slug → record, for skills that are offered; collections are not among them."""
@@ -90,28 +94,27 @@ class Published:
             raise taken_back(skill.versions[-1].reason or QUARANTINED)
         return skill if skill.offered else None
 
+    def answer(self, slug: str) -> Answer | None:
+        """Route 2's whole body for `slug`, as the bucket has it."""
+        answers = self._answers.at(self.stamp)
+        if slug in answers.known:
+            return answers.known[slug]
+        answer = self._catalogue.answer(slug)
+        if answer is not None:
+            answers.keep(slug, answer, len(answer.body))
+        return answer
+
     def require_served(self, slug: str, sha256: str) -> None:
         """Raise Absent unless a version of `slug` has these bytes, Withdrawn when they were taken back."""
-        stamp, served = self._served
-        if stamp != self.stamp or len(served) > KEPT:
-            served = set()
-            self._served = (self.stamp, served)
-        if (slug, sha256) in served:
+        served = self._served.at(self.stamp)
+        if (slug, sha256) in served.known:
             return
         if reason := self._catalogue.withdrawn(sha256):
             raise taken_back(reason)
         if self._catalogue.holder(sha256, slug) is None:
             mend = f"GET /api/v1/skills/{slug} names the newest"
             raise Absent("artifact_not_found", f"{slug} has no version with these bytes", mend=mend)
-        served.add((slug, sha256))
-
-    def _records(self) -> dict[str, Skill]:
-        stamp, records = self._known
-        now = self._catalogue.stamp
-        if stamp != now or len(records) > KEPT:
-            records = {}
-            self._known = (now, records)
-        return records
+        served.keep((slug, sha256), True)
 
 
 def download_of(skill: Skill) -> Version:

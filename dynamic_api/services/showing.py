@@ -32,7 +32,7 @@ async def show(
         )
         if body:
             return Answer(body, f'"{hashlib.sha256(body).hexdigest()}"')
-    answer = catalogue.answer(slug)
+    answer = published.answer(slug)
     if answer is None:
         raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), PLACE)
     if not answer.offered:
