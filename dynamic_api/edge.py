@@ -15,6 +15,7 @@ from dynamic_api.clock import written
 from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.metrics import Metrics
 from dynamic_api.routes import answers
+from dynamic_api.routes.header_fields import fields_of
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -42,7 +43,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = fields_of(scope)
         shown = headers.get(b"x-request-id")
         request_id = shown if shown and _REQUEST_ID.fullmatch(shown) else os.urandom(16).hex().encode()
         scope["request_id"] = request_id.decode()

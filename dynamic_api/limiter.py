@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Protocol
 
 from dynamic_api.errors import Limited
@@ -15,6 +15,10 @@ MINUTE_SECONDS = 60
 PATIENCE_SECONDS = 1.0
 IN_MEMORY = "memory://"
 _MOST_WINDOWS = 100_000
+
+
+Left = Sequence[tuple[bytes, bytes]]
+"""The RateLimit fields of an answer."""
 
 
 def warning(storage: str, workers: int) -> str | None:
@@ -41,28 +45,36 @@ class Limiter:
         self._in_memory = address == IN_MEMORY
         self._counter: _Counter = _Memory() if self._in_memory else _Shared(address)
 
-    async def take(self, kind: str, who: str, per_minute: int) -> Mapping[str, str]:
-        """Count one call of `who`; the RateLimit headers of its answer. Raises Limited. 0: without limit."""
+    async def take(self, kind: str, who: str, per_minute: int) -> Left:
+        """Count one call of `who`; what its answer says of the limit. Raises Limited. 0: without limit."""
         if per_minute <= 0:
-            return {}
+            return ()
         if self._in_memory:
             count, seconds = self._counter.hit(kind, who, per_minute)
         else:
             count, seconds = await asyncio.to_thread(self._counter.hit, kind, who, per_minute)
-        reset = str(min(MINUTE_SECONDS, max(1, int(seconds) + 1)))
-        headers = {
-            "RateLimit-Limit": str(per_minute),
-            "RateLimit-Remaining": str(max(0, per_minute - count)),
-            "RateLimit-Reset": reset,
-        }
-        if count <= per_minute:
-            return headers
-        raise Limited(
-            "rate_limited",
-            f"{per_minute} calls a minute are allowed; the next is possible in {reset} s",
-            mend="wait as long as Retry-After says" + (", or call with an API key" if kind != "key" else ""),
-            headers={**headers, "Retry-After": reset},
+        reset = min(MINUTE_SECONDS, max(1, int(seconds) + 1))
+        if count > per_minute:
+            raise _too_many(kind, per_minute, str(reset))
+        return (
+            (b"ratelimit-limit", b"%d" % per_minute),
+            (b"ratelimit-remaining", b"%d" % (per_minute - count)),
+            (b"ratelimit-reset", b"%d" % reset),
         )
+
+
+def _too_many(kind: str, per_minute: int, reset: str) -> Limited:
+    return Limited(
+        "rate_limited",
+        f"{per_minute} calls a minute are allowed; the next is possible in {reset} s",
+        mend="wait as long as Retry-After says" + (", or call with an API key" if kind != "key" else ""),
+        headers={
+            "RateLimit-Limit": str(per_minute),
+            "RateLimit-Remaining": "0",
+            "RateLimit-Reset": reset,
+            "Retry-After": reset,
+        },
+    )
 
 
 class _Memory:

@@ -26,6 +26,7 @@ from dynamic_api.errors import (
     Withdrawn,
     WrongType,
 )
+from dynamic_api.routes.header_fields import field_of
 from dynamic_api.static import names_tag
 
 STATUS: Mapping[type[Refusal], int] = {
@@ -66,10 +67,17 @@ def answered(body: bytes, status: int, headers: Mapping[str, str]) -> Response:
 
 def known(request: Request, body: bytes, etag: str, control: str) -> Response:
     """`body`, or 304 when the caller has it already."""
-    headers = {"Cache-Control": control, "ETag": etag, "Vary": "Authorization"}
-    if names_tag(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, 200, headers, JSON)
+    shown = field_of(request, b"if-none-match")
+    if shown is not None and names_tag(shown, etag):
+        response = Response(status_code=304)
+    else:
+        response = Response(body, 200, media_type=JSON)
+    response.raw_headers += (
+        (b"cache-control", control.encode()),
+        (b"etag", etag.encode()),
+        (b"vary", b"Authorization"),
+    )
+    return response
 
 
 def refused(refusal: Refusal) -> Response:

@@ -36,8 +36,7 @@ async def respond(context: Context, endpoint: Endpoint, request: Request) -> Res
         call.raw = await forms.raw_body(request, most)
         call.body = decode.json_body(request, call.raw, endpoint.body)
     response = await _run(endpoint, call)
-    for name, value in left.items():
-        response.headers.setdefault(name, value)
+    response.raw_headers += left
     return response
 
 

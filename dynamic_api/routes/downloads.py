@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from dynamic_api.context import Context
 from dynamic_api.private_store import bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
+from dynamic_api.routes.header_fields import field_of
 from dynamic_api.services import bundle_rows, downloads
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
 from dynamic_api.services.published import taken_back
@@ -93,7 +94,7 @@ async def fetch_public(call: Call) -> Response:
     context.published.require_served(slug, sha256)
     etag = f'"{sha256}"'
     headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
-    if call.request.headers.get("if-none-match") in {etag, "*"}:
+    if field_of(call.request, b"if-none-match") in {etag, "*"}:
         return Response(status_code=304, headers=headers)
     bucket = elsewhere(context)
     if bucket is not None:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 
 from starlette.requests import Request
 
 from dynamic_api.context import Context
 from dynamic_api.ids import digest
+from dynamic_api.limiter import Left
 from dynamic_api.routes.endpoint import Auth, Endpoint
+from dynamic_api.routes.header_fields import field_of
 from dynamic_api.services import access
 from dynamic_api.services.caller import Caller, Trace
 
-INSTALL_ID_HEADER = "x-skillzdrive-install-id"
+INSTALL_ID_HEADER = b"x-skillzdrive-install-id"
 _CALLERS_KEPT = 10_000
 _INSTALL_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 def trace_of(context: Context, request: Request) -> Trace:
     """How the call came in."""
-    headers = request.headers
     return Trace(
         request_id=request.scope.get("request_id", ""),
         address=address_of(context, request),
-        user_agent=headers.get("user-agent", ""),
-        session_id=headers.get("x-session-id"),
+        user_agent=field_of(request, b"user-agent") or "",
+        session_id=field_of(request, b"x-session-id"),
     )
 
 
@@ -65,7 +65,7 @@ def _is_address(text: str) -> bool:
 
 def bearer(request: Request) -> str | None:
     """The token that was sent; None without one. Raises Unauthenticated for another scheme."""
-    header = request.headers.get("authorization")
+    header = field_of(request, b"authorization")
     if header is None:
         return None
     scheme, _, token = header.partition(" ")
@@ -93,10 +93,10 @@ async def caller_of(context: Context, secret: str, now: int) -> Caller:
 
 async def admit(
     context: Context, endpoint: Endpoint, request: Request, address: str, now: int
-) -> tuple[Caller | None, Mapping[str, str]]:
+) -> tuple[Caller | None, Left]:
     """The caller, and the headers that say how much is left. Raises Unauthenticated, Forbidden, Limited."""
     if endpoint.auth in {Auth.NONE, Auth.OWN}:
-        return None, {}
+        return None, ()
     secret = bearer(request)
     if secret is None:
         if endpoint.auth is not Auth.ANONYMOUS:
@@ -115,13 +115,11 @@ async def admit(
     return caller, left
 
 
-async def _take_anonymous(
-    context: Context, endpoint: Endpoint, request: Request, address: str
-) -> Mapping[str, str]:
+async def _take_anonymous(context: Context, endpoint: Endpoint, request: Request, address: str) -> Left:
     if endpoint.limit == "none":
-        return {}
+        return ()
     limits = context.settings.limits
-    shown = request.headers.get(INSTALL_ID_HEADER, "")
+    shown = field_of(request, INSTALL_ID_HEADER) or ""
     install_id = shown.lower() if _INSTALL_ID.fullmatch(shown) else ""
     if endpoint.limit == "telemetry":
         await context.limiter.take("telemetry-address", address, limits.telemetry_address_per_minute)
