@@ -21,7 +21,7 @@ class Remembered:
     """Values by what was asked. PostgreSQL does not tell when it changed: there nothing is kept."""
 
     def __init__(self, database: Database, published: Published) -> None:
-        self._database = database
+        self.database = database
         self._published = published
         self._memo: Memo[Hashable, Any] = Memo(KEPT_BYTES)
 
@@ -31,13 +31,13 @@ class Remembered:
 
     async def value(self, asked: Hashable, make: Callable[[Connection], T], size: Callable[[T], int]) -> T:
         """What `make` gives, made anew or as it was; `size` says about how many bytes that takes."""
-        serial, view = self._database.stamp(), self._published.stamp
+        serial, view = self.database.stamp(), self._published.stamp
         if serial is None or view is None:
-            return await self._database.read(make)
+            return await self.database.read(make)
         values = self._memo.at((serial, view))
         if asked in values.known:
             known: T = values.known[asked]
             return known
-        made = await self._database.read(make)
+        made = await self.database.read(make)
         values.keep(asked, made, size(made) + _OWN_BYTES)
         return made

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +23,7 @@ from dynamic_api.catalogue.withheld import answer_about, without_revoked
 from dynamic_api.errors import Unavailable
 from registry_builder.core.ledger import QUARANTINED
 
+T = TypeVar("T")
 _RECORD = msgspec.msgpack.Decoder(Skill)
 _HOLDER = "slug, ordinal, state, sha256, size, artifact, derived"
 
@@ -37,10 +40,17 @@ class Catalogue:
         self._readers = Readers(folder)
         self._revocations = Revocations(folder)
         self._near = Near()
+        # One: measured, several wait for the interpreter more than they win, and so does the loop.
+        self._searcher = ThreadPoolExecutor(1, thread_name_prefix="search")
 
     def close(self) -> None:
-        """Close the idle connections."""
+        """Close the idle connections, once the searches under way are done."""
+        self._searcher.shutdown()
         self._readers.close()
+
+    async def aside(self, search: Callable[[], T]) -> T:
+        """What `search` gives, in the thread for searches: one after the other."""
+        return await asyncio.get_running_loop().run_in_executor(self._searcher, search)
 
     def status(self) -> Status:
         """How fresh the view is, and what is wrong; never raises."""
@@ -143,7 +153,7 @@ class Catalogue:
         )
         with self._readers.reading() as connection:
             rows = connection.execute(query, (_json(slugs), _json(ids))).fetchall()
-        return {skill.slug: skill for skill in map(self._decoded, rows)}
+        return {skill.slug: skill for skill in self._decoded(rows)}
 
     def page(self, after: str = "", limit: int = LIMIT, kind: str | None = None) -> tuple[Skill, ...]:
         """What is offered, by slug, from the first slug after `after`; of one type, or of all.
@@ -155,7 +165,7 @@ class Catalogue:
         values = (after if _is_key(after) else "", kind or BUNDLE, max(0, limit))
         with self._readers.reading() as connection:
             rows = connection.execute(query, values).fetchall()
-        return tuple(skill for skill in map(self._decoded, rows) if skill.offered)
+        return tuple(skill for skill in self._decoded(rows) if skill.offered)
 
     def collections(self) -> tuple[Collection, ...]:
         """The collections of the registry, by name."""
@@ -200,11 +210,12 @@ class Catalogue:
     def _numbered(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[int, Skill]:
         query = "SELECT record, number FROM skill WHERE number IN (SELECT value FROM json_each(?))"
         values = (msgspec.json.encode(numbers).decode(),)
-        return {row[1]: self._decoded(row) for row in connection.execute(query, values).fetchall()}
+        rows = connection.execute(query, values).fetchall()
+        return {row[1]: skill for row, skill in zip(rows, self._decoded(rows), strict=True)}
 
     def _record(self, column: str, value: str) -> Skill | None:
         row = self._row(f"SELECT record FROM skill WHERE {column} = ?", value)  # noqa: S608 - our own words
-        return None if row is None else self._decoded(row)
+        return None if row is None else self._decoded([row])[0]
 
     def _row(self, query: str, *values: str) -> tuple[Any, ...] | None:
         """The first row; none for what no name, id or digest can be."""
@@ -214,8 +225,10 @@ class Catalogue:
             row: tuple[Any, ...] | None = connection.execute(query, values).fetchone()
             return row
 
-    def _decoded(self, row: Sequence[Any]) -> Skill:
-        return without_revoked(_RECORD.decode(row[0]), self._revocations.reasons)
+    def _decoded(self, rows: Iterable[Sequence[Any]]) -> list[Skill]:
+        """The records that stand first in each of `rows`."""
+        reasons = self._revocations.reasons
+        return [without_revoked(_RECORD.decode(row[0]), reasons) for row in rows]
 
 
 def _holder(row: Sequence[Any], reasons: Mapping[str, str]) -> Holder:

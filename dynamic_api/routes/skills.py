@@ -50,7 +50,7 @@ class OneSkill(Struct, frozen=True):
 async def search(call: Call) -> object:
     context, query = call.context, call.query
     wanted = Wanted(query.q, query.limit, query.collection, query.where == "body")
-    return await finding.find(context.database, context.catalogue, context.published, call.who, wanted)
+    return await finding.find(context.remembered, context.catalogue, context.published, call.who, wanted)
 
 
 async def show(call: Call) -> Response:

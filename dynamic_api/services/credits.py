@@ -31,6 +31,12 @@ _MOVE = (
 )
 _NUMBER = select(users.c.entries).where(users.c.id == bindparam("account")).scalar_subquery()
 _APPEND = insert(credit_entries).values(number=_NUMBER)
+_MONTH_DUE = (
+    update(users)
+    .where(users.c.id == bindparam("account"), users.c.granted_month.is_distinct_from(bindparam("month")))
+    .values(granted_month=bindparam("month"))
+    .returning(users.c.id)
+)
 _BALANCE = select(users.c.balance).where(users.c.id == bindparam("account"))
 
 
@@ -249,12 +255,7 @@ def fill_up(db: Connection, caller: Caller, prices: Credits, now: int) -> Moveme
     if tier is None or not tier.monthly_grant:
         return None
     this_month = month(now)
-    due = db.execute(
-        update(users)
-        .where(users.c.id == caller.user_id, users.c.granted_month.is_distinct_from(this_month))
-        .values(granted_month=this_month)
-        .returning(users.c.id)
-    ).one_or_none()
+    due = db.execute(_MONTH_DUE, {"account": caller.user_id, "month": this_month}).one_or_none()
     if due is None:
         return None
     return credit(db, caller.user_id, tier.monthly_grant, "monthly_grant", now=now, reference=this_month)

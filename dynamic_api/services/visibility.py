@@ -94,11 +94,8 @@ def resolve(db: Connection, caller: Caller, slug: str, *, hidden: bool = False) 
 
 def of_organisation(db: Connection, slug: str | None = None) -> list[Seen]:
     """The private skills that everybody in the organisation may see, by slug, or the one of this name."""
-    named = skills.c.namespace == ORGANISATION
-    if slug is not None:
-        named &= skills.c.slug == slug
-    statement = _at_newest(ORGANISATION, skills, None).where(named).order_by(skills.c.slug)
-    return [Seen(*row) for row in db.execute(statement.limit(MOST_OF_ORGANISATION))]
+    statement = _of_organisation(slug is not None)
+    return [Seen(*row) for row in db.execute(statement, {} if slug is None else {"slug": slug})]
 
 
 def listed_in(db: Connection, caller: Caller, name: str, *, place: str) -> frozenset[str] | None:
@@ -185,6 +182,14 @@ def _statement(with_teams: bool, with_shares: bool, one_slug: bool) -> Any:
     if one_slug:
         sources = [source.where(skills.c.slug == bindparam("slug")) for source in sources]
     return sources[0] if len(sources) == 1 else union_all(*sources)
+
+
+@cache
+def _of_organisation(one_slug: bool) -> Any:
+    statement = _at_newest(ORGANISATION, skills, None).where(skills.c.namespace == ORGANISATION)
+    if one_slug:
+        statement = statement.where(skills.c.slug == bindparam("slug"))
+    return statement.order_by(skills.c.slug).limit(MOST_OF_ORGANISATION)
 
 
 def _columns(source: str, *pinned: Any) -> list[Any]:
