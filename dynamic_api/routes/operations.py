@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 from sqlalchemy import Connection, text
 from starlette.responses import Response
 
 from dynamic_api.errors import Refusal
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
+
+STORE_SECONDS = 1.0
+"""How long readiness waits for the private store."""
 
 
 class Health(Struct, frozen=True):
@@ -17,7 +22,7 @@ class Health(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """Whether the process can do its work, part by part."""
+    """Whether the process can do its work, part by part: ok, degraded (what is public goes on), or failing."""
 
     status: str
     parts: dict[str, str]
@@ -32,7 +37,21 @@ async def ready(call: Call) -> Answer:
     for name, probe in call.context.probes.items():
         parts[name] = probe()
     good = all(part.startswith("ok") for part in parts.values())
-    return Answer(Readiness("ok" if good else "failing", parts), 200 if good else 503)
+    # Without its private bytes a process still serves what most callers want: it stays in the balance.
+    parts["private_store"] = private = await _private_store(call)
+    status = "failing" if not good else "ok" if private == "ok" else "degraded"
+    return Answer(Readiness(status, parts), 200 if good else 503)
+
+
+async def _private_store(call: Call) -> str:
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            await asyncio.to_thread(call.context.private_store.ready)
+    except TimeoutError:
+        return f"does not answer within {STORE_SECONDS} s"
+    except Refusal as refusal:
+        return refusal.message
+    return "ok"
 
 
 async def _database(call: Call) -> str:

@@ -97,8 +97,12 @@ def test_fault_behind_the_api_is_told_to_the_operator(api: World, person: Person
     try:
         asked = {"x-request-id": f"fault-{person.id}"}
         answer = person.post("/api/v1/downloads", json={"scope": "drive"}, headers=asked)
+        ready = api.anonymous.get("/readyz")
     finally:
         away.rename(root)
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert "No such file" in ready.json()["parts"]["private_store"]
+    assert api.anonymous.get("/readyz").json()["parts"]["private_store"] == "ok"
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     found = [json.loads(line) for line in lines().splitlines() if person.id in line]  # type: ignore[operator]
     (told,) = [line for line in found if line["level"] == "warning"]
