@@ -22,7 +22,7 @@ class Health(Struct, frozen=True):
 
 
 class Readiness(Struct, frozen=True):
-    """Whether the process can do its work, part by part: ok, degraded (what is public goes on), or failing."""
+    """Whether the process can do its work, part by part: ok, degraded (the public goes on) or failing."""
 
     status: str
     parts: dict[str, str]
