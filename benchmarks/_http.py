@@ -81,32 +81,40 @@ def spent(server: psutil.Process) -> float:
 
 
 def reads(
-    name: str, server: psutil.Process, url: str, seconds: int, lua: str = "", headers: Sequence[str] = ()
+    name: str,
+    server: psutil.Process,
+    url: str,
+    seconds: int,
+    lua: str = "",
+    headers: Sequence[str] = (),
+    connections: int = CONNECTIONS,
 ) -> Row:
-    """Drive `url` with wrk for `seconds`."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(lua)
-        script.flush()
-        words = [
-            "taskset",
-            "-c",
-            str(CLIENT_CORE),
-            "wrk",
-            "-t1",
-            f"-c{CONNECTIONS}",
-            f"-d{seconds}s",
-            "--latency",
-        ]
-        words += [part for header in headers for part in ("-H", header)]
-        words += (["-s", script.name] if lua else []) + [url]
-        before = spent(server)
-        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        used = spent(server) - before
-    if "Non-2xx or 3xx" in told:
+    """Drive `url` with wrk for `seconds`. Raises RuntimeError when an answer was an error, or none came."""
+    before = spent(server)
+    with driving(url, seconds, lua, headers, connections) as wrk:
+        told = wrk.communicate()[0]
+    used = spent(server) - before
+    if wrk.returncode or "Non-2xx or 3xx" in told or "Socket errors" in told:
         raise RuntimeError(f"{name}: {told}")
     count = int(re.search(r"(\d+) requests in", told)[1])  # type: ignore[index]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])  # type: ignore[index]
     return Row(name, rate, _latency(told, "50%"), _latency(told, "99%"), used / count * 1e6)
+
+
+@contextmanager
+def driving(
+    url: str, seconds: int, lua: str = "", headers: Sequence[str] = (), connections: int = CONNECTIONS
+) -> Iterator[subprocess.Popen[str]]:
+    """wrk on the client's core, while the block runs; it is waited for at the end."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(lua)
+        script.flush()
+        words = ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+        words += ["--latency", "--timeout", "30s"]
+        words += [part for header in headers for part in ("-H", header)]
+        words += (["-s", script.name] if lua else []) + [url]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as wrk:
+            yield wrk
 
 
 def _latency(told: str, which: str) -> float:

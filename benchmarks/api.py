@@ -1,40 +1,35 @@
 """Measure the API per request against a bare Starlette answer, on SQLite and on PostgreSQL.
 
-    python benchmarks/api.py [--skills N] [--seconds S] [--databases sqlite,postgresql] [--seed N]
+    python benchmarks/api.py [--skills N] [--rounds N] [--seconds S] [--databases sqlite,postgresql]
 
 Builds a synthetic registry (2,000 skills by default), starts `skillpress api` with one worker, everything on
-(keys, limits, metrics, log), pinned to one core, and drives it with wrk and 16 connections on the other.
-A row is requests a second, p50 and p99 in ms, microseconds of server CPU per request, and the ratio of the
-bare answer's CPU to it, measured in the same run. Writes are bounded in number: each import is a new one.
-Nothing stays behind.
+(keys, limits, metrics, log), pinned to one core, and drives it with wrk and 16 connections from the other.
+Rounds of a row take turns with rounds of the bare server. A row is requests a second, p50 and p99 in ms,
+microseconds of server CPU a request, and the ratio of the bare answer's CPU to that: medians. Writes are
+bounded in number: each import is a new one. Then come slug reads beside searches, and 1,000 connections.
+Search of 100,000 skills: benchmarks/search.py. Nothing stays behind.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import random
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-import synthetic
-from _http import HELLO, ROOT, Row, free_port, reads, serving, writes
+import _api_world
+import psutil
+from _http import CONNECTIONS, HELLO, Row, driving, free_port, reads, serving, writes
 
-sys.path.insert(0, str(ROOT))
-
-from dynamic_api.data_folder import open_folder
-from dynamic_api.services import accounts, keys
-from dynamic_api.services.keys import KeyOptions
-from dynamic_api.settings import Settings, parse
 from tests import postgres
 
-DRIVE = 50
+DRIVE, QUERIES, EVENTS, MANY = 50, 200, 1000, 1000
+Measure = Callable[[], Row]
 # The API row of DESIGN.md section 7: the ratio to reach.
 AIMS = {
     "GET /skills/:slug": 0.40,
@@ -47,199 +42,171 @@ AIMS = {
 }
 
 
-def registry(folder: Path, skills: int, seed: int) -> Path:
-    """A built registry of synthetic skills."""
-    synthetic.make(folder / "content", skills, seed)
-    command = [sys.executable, "-m", "registry_builder.cli", "build", "-C", folder / "content"]
-    command += ["--to", folder / "dist", "--base-url", "https://skills.test"]
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, cwd=ROOT)
-    return folder / "dist"
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running API: its process, port, slugs, and the keys of a reader and of a writer."""
+
+    server: psutil.Process
+    port: int
+    dist: Path
+    slugs: Sequence[str]
+    reader: str
+    writer: str
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def head(self) -> list[str]:
+        return [f"Authorization: Bearer {self.reader}"]
 
 
-def people(settings: Settings, data: Path, slugs: Sequence[str]) -> tuple[str, str]:
-    """Keys of two accounts: one whose drive will hold fifty skills, and one that imports the rest."""
-    from dynamic_api.app import connect
-
-    database = connect(settings, open_folder(data))
-
-    def make(db: object) -> tuple[str, str]:
-        made = []
-        for name in ("reader", "writer"):
-            user = accounts.create(db, f"{name}@example.com", settings.credits, now=0, tier="pro")  # type: ignore[arg-type]
-            made.append(keys.create(db, user.id, "main", KeyOptions(), now=0).secret)  # type: ignore[arg-type]
-        return made[0], made[1]
-
-    try:
-        return asyncio.run(database.write(make))  # type: ignore[arg-type]
-    finally:
-        database.close()
-
-
-def rows(arguments: argparse.Namespace, database: str, dist: Path, place: Path) -> tuple[list[Row], float]:
-    """Every row on one database, and the megabytes that the worker holds at the end."""
+@contextmanager
+def running(database: str, dist: Path, place: Path) -> Iterator[Api]:
+    """The API on one kind of database; its reader holds fifty skills."""
     with ExitStack() as stack:
         url = stack.enter_context(postgres.running()) if database == "postgresql" else None
-        table = {
-            "data": {"database_url": url, "registry": str(dist)},
-            "limits": {
-                "anonymous_per_minute": 1_000_000,
-                "address_per_minute": 1_000_000,
-                "telemetry_per_minute": 0,
-                "telemetry_address_per_minute": 0,
-                "key_per_minute": 10_000_000,
-            },
-            "credits": {"initial_grant": 1_000_000},
-        }
-        slugs = sorted(path.stem for path in (dist / "api/v1/index").glob("*.json"))
-        slugs = [slug for slug in slugs if slug != "default"]
-        reader, writer = people(parse(table, "benchmark"), place / database, slugs)
-        settings_file = place / f"{database}.toml"
-        settings_file.write_text(_toml(table))
-        port = free_port()
-        words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(place / database)]
-        server = stack.enter_context(serving([*words, "--settings", str(settings_file)], port, {}))
-        base, head = f"http://127.0.0.1:{port}", [f"Authorization: Bearer {reader}"]
-        _ready(base)
-        found = [
-            writes(
-                "(imports of 50)",
-                server,
-                port,
-                "/api/v1/drive/import",
-                reader,
-                [{"skillSlug": slug} for slug in slugs[:DRIVE]],
-            )
-        ]
-        slug = slugs[len(slugs) // 2]
-        sha256, tag = _facts(dist, slugs)
-        seconds = arguments.seconds
-        chance = random.Random(arguments.seed)
-        words = [word for name in slugs for word in name.split("-")[:2]]
-        asked = json.dumps([chance.choice(words) for _ in range(200)]).replace("[", "{").replace("]", "}")
-        search = f"local q = {asked}\nlocal i = 0\nrequest = function() i = i % #q + 1\n" + (
-            'return wrk.format("GET", "/api/v1/skills?q=" .. q[i]) end\n'
-        )
-        etag = _etag(base, slug, reader)
-        found += [
-            reads("GET /skills/:slug", server, f"{base}/api/v1/skills/{slug}", seconds, headers=head),
-            reads(
-                "304 of /skills/:slug",
-                server,
-                f"{base}/api/v1/skills/{slug}",
-                seconds,
-                headers=[*head, f"If-None-Match: {etag}"],
-            ),
-            reads(
-                "content-addressed 10 kB",
-                server,
-                f"{base}/api/v1/downloads/public/{sha256}/{tag}.zip",
-                seconds,
-                headers=head,
-            ),
-            reads("GET /drive of 50", server, f"{base}/api/v1/drive", seconds, headers=head),
-            reads("search", server, f"{base}/", seconds, search, head),
-            writes("POST telemetry", server, port, "/api/v1/telemetry/anonymous", None, _events(3000)),
-            writes(
-                "POST import",
-                server,
-                port,
-                "/api/v1/drive/import",
-                writer,
-                [{"skillSlug": name} for name in slugs[:1500]],
-            ),
-        ]
-        memory = server.memory_info().rss / 1e6
-        return found[1:], memory
+        table, data, port = _api_world.settings(dist, url), place / database, free_port()
+        reader, writer = _api_world.people(table, data)
+        rules = _api_world.written(table, place / f"{database}.toml")
+        words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(data)]
+        server = stack.enter_context(serving([*words, "--settings", str(rules)], port, {}))
+        api = Api(server, port, dist, _api_world.slugs_of(dist), reader, writer)
+        _api_world.wait_until_ready(api.base)
+        imports(api, reader, api.slugs[:DRIVE])
+        yield api
 
 
-def _events(count: int) -> list[dict[str, object]]:
-    install = "8c7d1f0e-5f0a-4d5e-9c11-2f4b6a7c8d9e"
+def imports(api: Api, key: str, slugs: Sequence[str]) -> Row:
+    """Import each of `slugs`, once."""
+    bodies: list[dict[str, object]] = [{"skillSlug": slug} for slug in slugs]
+    return writes("POST import", api.server, api.port, "/api/v1/drive/import", key, bodies)
+
+
+def measures(api: Api, arguments: argparse.Namespace) -> list[tuple[str, Measure]]:
+    """The rows, each as what runs one round of it."""
+    one = f"{api.base}/api/v1/skills/{api.slugs[len(api.slugs) // 2]}"
+    slug, sha256 = _api_world.artifact_of(api.dist, api.slugs)
+    known = [*api.head, f"If-None-Match: {_api_world.etag_of(one, api.reader)}"]
+    left = list(api.slugs)
+    share = max(CONNECTIONS, len(left) // arguments.rounds)
+
+    def read(name: str, url: str, head: Sequence[str], lua: str = "") -> tuple[str, Measure]:
+        return name, lambda: reads(name, api.server, url, arguments.seconds, lua, head)
+
+    def take() -> Row:
+        some = [left.pop() for _ in range(min(share, len(left)))]
+        return imports(api, api.writer, some)
+
+    def report() -> Row:
+        path = "/api/v1/telemetry/anonymous"
+        return writes("POST telemetry", api.server, api.port, path, None, _events(EVENTS))
+
+    download = f"{api.base}/api/v1/downloads/public/{slug}/{sha256}.zip"
     return [
-        {
-            "install_id": install,
-            "event_type": "sync",
-            "cli_version": "0.1.0",
-            "os": "linux/amd64",
-            "skill_slugs": ["a"],
-            "source_types": ["skillzdrive"],
-            "metadata": {"n": n},
-        }
-        for n in range(count)
+        read("GET /skills/:slug", one, api.head),
+        read("GET /skills/:slug, all", f"{api.base}/", api.head, _each("/api/v1/skills/", api.slugs)),
+        read("304 of /skills/:slug", one, known),
+        read("content-addressed 10 kB", download, api.head),
+        read("content-addressed, no key", download, ()),
+        read("GET /drive of 50", f"{api.base}/api/v1/drive", api.head),
+        read("search", f"{api.base}/", api.head, searches(api, arguments.seed)),
+        ("POST telemetry", report),
+        ("POST import", take),
     ]
 
 
-def _facts(dist: Path, slugs: Sequence[str]) -> tuple[str, str]:
-    """A skill whose artifact has about 10 kB, and its digest."""
-    best = None
-    for slug in slugs[:400]:
-        row = json.loads((dist / f"api/v1/index/{slug}.json").read_bytes())["versions"][-1]
-        if best is None or abs(row["size"] - 10_000) < abs(best[2] - 10_000):
-            best = (slug, row["sha256"], row["size"])
-    assert best is not None
-    return best[0], best[1]
+def searches(api: Api, seed: int) -> str:
+    """Two hundred words of names, in turn, for wrk."""
+    words = [word for slug in api.slugs for word in slug.split("-")[:2]]
+    chance = random.Random(seed)
+    return _each("/api/v1/skills?q=", [chance.choice(words) for _ in range(QUERIES)])
 
 
-def _etag(base: str, slug: str, key: str) -> str:
-    import httpx2
-
-    answer = httpx2.get(
-        f"{base}/api/v1/skills/{slug}", headers={"authorization": f"Bearer {key}"}, trust_env=False
+def _each(before: str, asked: Sequence[str]) -> str:
+    """A script for wrk that asks for each of `asked` in turn."""
+    listed = ", ".join(map(json.dumps, asked))
+    return (
+        f"local asked = {{{listed}}}\nlocal at = 0\n"
+        f'request = function() at = at % #asked + 1\nreturn wrk.format("GET", "{before}" .. asked[at]) end\n'
     )
-    return str(answer.headers["etag"])
 
 
-def _ready(base: str) -> None:
-    import httpx2
-
-    for _ in range(600):
-        with suppress(httpx2.TimeoutException):
-            if httpx2.get(f"{base}/readyz", trust_env=False).status_code == 200:
-                return
-        time.sleep(0.2)
-    raise RuntimeError("the API is not ready")
+def _events(count: int) -> list[dict[str, object]]:
+    fixed = {"event_type": "sync", "cli_version": "0.1.0", "os": "linux/amd64", "skill_slugs": ["a"]}
+    install = "8c7d1f0e-5f0a-4d5e-9c11-2f4b6a7c8d9e"
+    return [{"install_id": install, **fixed, "metadata": {"n": n}} for n in range(count)]
 
 
-def _toml(table: dict[str, dict[str, object]]) -> str:
-    import tomli_w
+def paired(name: str, measure: Measure, bare: Measure, rounds: int) -> str:
+    """One line of the table: rounds of a row and of the bare server in turn, and their medians."""
+    pairs = [(bare(), measure()) for _ in range(rounds)]
 
-    return tomli_w.dumps(
-        {
-            name: {key: value for key, value in part.items() if value is not None}
-            for name, part in table.items()
-        }
+    def middle(of: Callable[[Row], float]) -> float:
+        return median(of(row) for _, row in pairs)
+
+    ratio = median(floor.cpu / row.cpu for floor, row in pairs)
+    stretch = median(row.p99 / floor.p99 for floor, row in pairs)
+    aim = f"  aim {AIMS[name]:.2f}" if name in AIMS else ""
+    rate, p50, p99, cpu = (
+        middle(of) for of in (lambda r: r.per_second, lambda r: r.p50, lambda r: r.p99, lambda r: r.cpu)
     )
+    return (
+        f"{name:26} {rate:7.0f}/s  p50 {p50:7.2f}  p99 {p99:7.2f} ms = {stretch:4.1f} x bare"
+        f"  {cpu:6.0f} µs  ratio {ratio:5.3f}{aim}"
+    )
+
+
+def beside(api: Api, arguments: argparse.Namespace) -> Iterator[str]:
+    """Slug reads alone, then beside searches on four connections."""
+    url = f"{api.base}/api/v1/skills/{api.slugs[0]}"
+
+    def slug_reads() -> Row:
+        return reads("slug", api.server, url, arguments.seconds, headers=api.head)
+
+    lua = searches(api, arguments.seed)
+    alone, busy = [], []
+    for _ in range(arguments.rounds):
+        alone.append(slug_reads())
+        with driving(f"{api.base}/", arguments.seconds + 1, lua, api.head, connections=4):
+            busy.append(slug_reads())
+    for what, of in (("p50", lambda row: row.p50), ("p99", lambda row: row.p99)):
+        still, loaded = median(map(of, alone)), median(map(of, busy))
+        yield f"slug reads beside searches: {what} {loaded:.2f} ms, alone {still:.2f}: {loaded / still:.1f} x"
+
+
+def table(database: str, dist: Path, place: Path, bare: Measure, arguments: argparse.Namespace) -> None:
+    """Print every row of one database."""
+    with running(database, dist, place) as api:
+        for name, measure in measures(api, arguments):
+            print(f"{database:10}  {paired(name, measure, bare, arguments.rounds)}", flush=True)
+        for line in beside(api, arguments):
+            print(f"{database:10}  {line}", flush=True)
+        url = f"{api.base}/api/v1/skills/{api.slugs[0]}"
+        many = reads("many", api.server, url, arguments.seconds, headers=api.head, connections=MANY)
+        print(
+            f"{database:10}  {MANY} connections: {many.per_second:.0f}/s, p99 {many.p99:.0f} ms, all answered"
+        )
+        print(f"{database:10}  memory of the worker: {api.server.memory_info().rss / 1e6:.0f} MB", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--skills", type=int, default=2000)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--databases", default="sqlite,postgresql")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="skillpress-bench-") as folder:
-        place = Path(folder)
-        dist = registry(place, arguments.skills, arguments.seed)
-        port = free_port()
+        place, port = Path(folder), free_port()
+        dist = _api_world.registry(place, arguments.skills, arguments.seed)
         with serving(["-c", HELLO, str(port)], port, {}) as server:
-            bare = reads("bare Starlette", server, f"http://127.0.0.1:{port}/", arguments.seconds)
-        print(f"{arguments.skills} skills, 16 connections, one worker; ratio = bare CPU / CPU")
-        _print("bare", bare, bare)
-        for database in arguments.databases.split(","):
-            found, memory = rows(arguments, database, dist, place)
-            for row in found:
-                _print(database, row, bare)
-            print(f"{database:10}  memory of the worker: {memory:.0f} MB")
-
-
-def _print(database: str, row: Row, bare: Row) -> None:
-    aim = AIMS.get(row.name)
-    said = f"  aim {aim:.2f}" if aim else ""
-    print(
-        f"{database:10}  {row.name:24} {row.per_second:8.0f}/s  p50 {row.p50:7.2f}  p99 {row.p99:7.2f} ms"
-        f"  {row.cpu:7.0f} µs  ratio {bare.cpu / row.cpu:5.2f}{said}",
-        flush=True,
-    )
+            url = f"http://127.0.0.1:{port}/"
+            print(f"{arguments.skills} skills, {CONNECTIONS} connections, one worker; ratio = bare CPU / CPU")
+            for database in arguments.databases.split(","):
+                table(database, dist, place, lambda: reads("bare", server, url, arguments.seconds), arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,112 @@
+"""A registry, accounts and settings for the benchmark of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import synthetic
+import tomli_w
+from _http import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+from dynamic_api.app import connect
+from dynamic_api.data_folder import open_folder
+from dynamic_api.services import accounts, keys
+from dynamic_api.services.keys import KeyOptions
+from dynamic_api.settings import parse
+
+Table = dict[str, dict[str, object]]
+READY_SECONDS = 600
+_BASE_URL = "https://skills.test"
+
+
+def registry(folder: Path, skills: int, seed: int) -> Path:
+    """A built registry of synthetic skills."""
+    synthetic.make(folder / "content", skills, seed)
+    command = [sys.executable, "-m", "registry_builder.cli", "build", "-C", folder / "content"]
+    command += ["--to", folder / "dist", "--base-url", _BASE_URL]
+    subprocess.run([str(word) for word in command], check=True, capture_output=True, cwd=ROOT)
+    return folder / "dist"
+
+
+def slugs_of(dist: Path) -> list[str]:
+    """The names of its skills, without the collection."""
+    names = sorted(path.stem for path in (dist / "api/v1/index").glob("*.json"))
+    return [name for name in names if name != "default"]
+
+
+def settings(dist: Path, database_url: str | None) -> Table:
+    """Everything on, and no limit so low that the benchmark meets it."""
+    data: dict[str, object] = {"registry": str(dist)}
+    if database_url is not None:
+        data["database_url"] = database_url
+    return {
+        "data": data,
+        "limits": {
+            "anonymous_per_minute": 1_000_000,
+            "address_per_minute": 1_000_000,
+            "telemetry_per_minute": 10_000_000,
+            "telemetry_address_per_minute": 10_000_000,
+            "key_per_minute": 10_000_000,
+        },
+        "credits": {"initial_grant": 1_000_000},
+    }
+
+
+def written(table: Table, place: Path) -> Path:
+    """The file that the server reads."""
+    place.write_text(tomli_w.dumps(table))
+    return place
+
+
+def people(table: Table, data: Path) -> tuple[str, str]:
+    """Keys of two accounts: one that reads, and one that imports."""
+    rules = parse(table, "benchmark")
+    database = connect(rules, open_folder(data))
+
+    def make(db: object) -> tuple[str, str]:
+        made = []
+        for name in ("reader", "writer"):
+            user = accounts.create(db, f"{name}@example.com", rules.credits, now=0, tier="pro")  # type: ignore[arg-type]
+            made.append(keys.create(db, user.id, "main", KeyOptions(), now=0).secret)  # type: ignore[arg-type]
+        return made[0], made[1]
+
+    try:
+        return asyncio.run(database.write(make))  # type: ignore[arg-type]
+    finally:
+        database.close()
+
+
+def artifact_of(dist: Path, slugs: Sequence[str], size: int = 10_000) -> tuple[str, str]:
+    """The skill whose artifact is nearest to `size`, and its digest."""
+    rows = {
+        slug: json.loads((dist / f"api/v1/index/{slug}.json").read_bytes())["versions"][-1]
+        for slug in slugs[:400]
+    }
+    best = min(rows, key=lambda slug: abs(rows[slug]["size"] - size))
+    return best, rows[best]["sha256"]
+
+
+def etag_of(url: str, key: str) -> str:
+    """The entity tag of what `url` answers."""
+    answer = httpx2.get(url, headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    return str(answer.headers["etag"])
+
+
+def wait_until_ready(base: str) -> None:
+    """Until /readyz says so: the catalogue has been read by then."""
+    for _ in range(READY_SECONDS * 5):
+        with suppress(httpx2.TransportError):
+            if httpx2.get(f"{base}/readyz", trust_env=False).status_code == 200:
+                return
+        time.sleep(0.2)
+    raise RuntimeError("the API is not ready")
