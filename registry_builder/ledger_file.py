@@ -14,11 +14,23 @@ from registry_builder.core.artifact import read as read_zip
 from registry_builder.core.errors import Foreign, Missing, Unfit
 from registry_builder.core.folder import File
 from registry_builder.core.key import digest, download_key
-from registry_builder.core.ledger import LOST, YANKED, Document, Row, decode_document, encode
+from registry_builder.core.ledger import (
+    LOST,
+    QUARANTINED,
+    YANKED,
+    Derived,
+    Document,
+    Row,
+    decode_document,
+    encode,
+)
+from registry_builder.core.revoked import Revocation
+from registry_builder.core.tree import Pointer
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.claude import MANIFEST
+from registry_builder.emit.table import EMITTERS, object_keys
 from registry_builder.press import BUNDLE, objects_of, published_skill
-from registry_builder.previous import View
+from registry_builder.previous import Previous, View
 from registry_builder.source import Listing, Source
 from registry_builder.workshop import Workshop
 
@@ -31,6 +43,7 @@ class Head(msgspec.Struct, frozen=True):
     schema: int
     generation: int
     root: str | None = None
+    revoked: tuple[Revocation, ...] = ()
 
 
 class _Named(msgspec.Struct):
@@ -40,10 +53,18 @@ class _Named(msgspec.Struct):
     bundle: str | None = None
 
 
-def exported(view: View, generation: int, commit: str, before: bytes | None = None) -> Iterator[bytes]:
-    """The lines of a back-up of `view`; what is as in the back-up `before` comes from there."""
-    head = {"schema": SCHEMA, "generation": generation, "commit": commit, "root": view.root_sha256}
-    yield json.dumps(head, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+def exported(previous: Previous, pointer: Pointer, before: bytes | None = None) -> Iterator[bytes]:
+    """The lines of a back-up of a release; what is as in the back-up `before` comes from there."""
+    view = previous.view
+    head = {
+        "schema": SCHEMA,
+        "generation": pointer.generation,
+        "commit": pointer.commit,
+        "root": view.root_sha256,
+    }
+    if previous.revoked.revoked:
+        head["revoked"] = msgspec.to_builtins(previous.revoked.revoked)
+    yield json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
     known = _unchanged(view, before) if before else {}
     for name in view.noted:
         yield from known[name] if name in known else _lines(view, name)
@@ -54,7 +75,8 @@ def _lines(view: View, name: str) -> Iterator[bytes]:
     if document is None:
         return
     yield encode(document)
-    for row in document.versions if document.type == BUNDLE else ():
+    there = (row for row in document.versions if row.state != QUARANTINED and row.withdrawn != LOST)
+    for row in there if document.type == BUNDLE else ():
         (manifest,) = read_zip(view.reader.get(download_key(name, row.sha256)), OWN)
         yield encode(Manifest(bundle=name, version=row.version, manifest=manifest.data.decode()))
 
@@ -98,16 +120,17 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a back-up holds: the generation it was made at, the documents, the bundles' files."""
+    """What a back-up holds: the generation it was made at, the documents, the bundles' files, revocations."""
 
     generation: int
     documents: Mapping[str, Document]
     manifests: Mapping[tuple[str, int], bytes]
+    revoked: tuple[Revocation, ...] = ()
 
 
 def imported(body: bytes) -> Backup:
     """A back-up as it was exported. Raises Unfit with the line that is not in its form."""
-    generation = head_of(body).generation
+    head = head_of(body)
     found: dict[str, Document] = {}
     manifests: dict[tuple[str, int], bytes] = {}
     for number, line in enumerate(body.splitlines()[1:], 2):
@@ -122,7 +145,7 @@ def imported(body: bytes) -> Backup:
         if document.name in found:
             raise Unfit("bad-ledger", f"{document.name} stands there twice", place=f"line {number}")
         found[document.name] = document
-    return Backup(generation, found, manifests)
+    return Backup(head.generation, found, manifests, head.revoked)
 
 
 class Restore:
@@ -139,6 +162,8 @@ class Restore:
     def apply(self, work: Workshop) -> None:
         """Change the ledger of `work` before a commit is built on it. Raises Unfit when it is not older."""
         self._refuse_newer(work.base)
+        for revocation in self.backup.revoked:
+            work.revoked = work.revoked.plus(revocation)
         for seeded in (work.documents, work.objects, work.minted, work.notes, work.removed, work.refused):
             seeded.clear()
         for name, document in self.backup.documents.items():
@@ -160,15 +185,23 @@ class Restore:
                 raise Unfit("not-empty", message, place=name, mend=mend)
 
     def _restored(self, work: Workshop, document: Document, row: Row) -> Row:
-        """`row` with its objects spooled; withdrawn when nobody has its bytes any more."""
+        """`row` with its objects spooled, unless it is revoked; withdrawn when nobody has its bytes."""
+        if row.sha256 in work.revoked.reasons:
+            return row
         files = self._files(document, row)
         if not files or digest(pack(files)) != row.sha256:
             work.notes.append(f"{document.name}@{row.version} is lost: Git no longer has its tree")
             return msgspec.structs.replace(row, withdrawn=LOST, state=YANKED)
         skill = published_skill(document, files)
-        if skill is not None:
-            made = objects_of(Made(skill, row.version, files), work.settings, work.site)
-            for key, body in made.objects:
+        if skill is None:
+            return row
+        made = objects_of(Made(skill, row.version, files), work.settings, work.site)
+        there = work.base.document(document.name)
+        if there is None or row.version > there.newest.version:
+            row = _with_bundles(work, document, row, made.derived)
+        kept = set(object_keys(tuple(EMITTERS), document.name, row))
+        for key, body in made.objects:
+            if key in kept:
                 work.objects.setdefault(document.name, {})[key] = work.spool.add(key, body)
         return row
 
@@ -180,6 +213,15 @@ class Restore:
             return self.source.folder(Listing(document.name, document.type, row.path, row.tree)).files
         except Missing:
             return ()
+
+
+def _with_bundles(work: Workshop, document: Document, row: Row, derived: Mapping[str, Derived]) -> Row:
+    """`row` with the bundles that can be made now; the registry's name or a profile may have been others."""
+    for kind in sorted(kind for kind in row.derived if row.derived[kind] != derived.get(kind)):
+        work.notes.append(
+            f"{document.name}@{row.version}: its {kind} bundle had another name or profile, and is a new one"
+        )
+    return msgspec.structs.replace(row, derived=derived)
 
 
 def minted(row: Row) -> tuple[int, str, str]:

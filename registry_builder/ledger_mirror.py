@@ -110,7 +110,7 @@ def renew_mirror(previous: Previous, mirror: Mirror, commit: Commit) -> str | No
                     place=str(mirror),
                     mend="restore the bucket with skillpress ledger import --from-ref, or choose another ref",
                 )
-        body = b"".join(exported(previous.view, pointer.generation, pointer.commit, before))
+        body = b"".join(exported(previous, pointer, before))
         tip = there.commit(body, f"Ledger at generation {pointer.generation}", commit.time)
         there.push(tip)
         return tip

@@ -131,6 +131,53 @@ def test_a_lost_bucket_comes_back_with_its_numbers(
     assert [row["version"] for row in rows] == [1, 2, 3]
 
 
+def exported(out: Path, backup: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    capsys.readouterr()
+    assert run(["ledger", "export", str(out)]) == 0
+    backup.write_text(capsys.readouterr().out)
+    return backup
+
+
+@pytest.mark.parametrize("what", ["alpha@1", "alpha", "things"])
+def test_a_lost_bucket_comes_back_without_what_was_quarantined(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    """Issue 4: the import used to bring the bytes back, for it did not know revoked.json."""
+    out = tmp_path / "out"
+    publish(repo, out)
+    call(repo, ["quarantine", what, "--reason", "leaks"], out)
+    whole = tree(out)
+    assert "revoked.json" in whole
+    backup = exported(out, tmp_path / "ledger.jsonl", capsys)
+    shutil.rmtree(out)
+    # A first import was killed after its first write.
+    out.mkdir()
+    (out / "revoked.json").write_bytes(whole["revoked.json"])
+    assert call(repo, ["ledger", "import", str(backup)], out) == 0
+    assert tree(out) == whole
+    assert run(["verify", str(out), "--rebuild", str(repo.path), "--base-url", BASE, "--name", "reg"]) == 0
+
+
+def test_a_lost_bucket_of_a_registry_that_was_renamed_comes_back_whole(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Issue 4: npm's tarballs carry the name; those of the old one can be made by nobody any more."""
+    out, again = tmp_path / "out", tmp_path / "again"
+    publish(repo, out, "--name", "old")
+    publish(repo, out)
+    backup = exported(out, tmp_path / "ledger.jsonl", capsys)
+    assert call(repo, ["ledger", "import", str(backup)], again) == 0
+    assert "alpha@1: its npm bundle had another name or profile, and is a new one" in capsys.readouterr().err
+    assert check_tree(again, BASE) == []
+    assert run(["verify", str(again), "--rebuild", str(repo.path), "--base-url", BASE, "--name", "reg"]) == 0
+    shutil.copytree(out, tmp_path / "older")
+    repo.commit({ALPHA: skill("alpha", "three")})
+    publish(repo, out)
+    backup = exported(out, tmp_path / "ledger.jsonl", capsys)
+    assert call(repo, ["ledger", "import", str(backup)], tmp_path / "older") == 0
+    assert tree(tmp_path / "older") == tree(out)
+
+
 def test_what_git_no_longer_has_stays_in_the_ledger_yanked(
     repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

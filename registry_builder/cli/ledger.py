@@ -12,9 +12,11 @@ from registry_builder.cli.options import content_option, json_option, opened
 from registry_builder.cli.publishing import flags_of, release_options, store_option
 from registry_builder.cli.releasing import Run
 from registry_builder.core.errors import Missing, Misuse, Trouble
+from registry_builder.core.revoked import REVOKED_KEY, encode_revoked
 from registry_builder.ledger_file import Backup, Restore, exported, imported
 from registry_builder.previous import Previous
 from registry_builder.source import Source
+from registry_builder.store.base import Store
 from registry_builder.store.target import open_store
 from registry_builder.workshop import Workshop
 
@@ -32,7 +34,7 @@ def export(store: str) -> None:
     pointer = previous.pointer
     if pointer is None or previous.view.root_sha256 is None:
         raise Missing("no-release", "holds no release", place=store, mend="skillpress publish --to STORE")
-    for line in exported(previous.view, pointer.generation, pointer.commit):
+    for line in exported(previous, pointer):
         click.echo(line, nl=False)
 
 
@@ -70,15 +72,16 @@ def import_(
     started = monotonic()
     with opened(content, "HEAD", flags) as (source, commit, settings):
         backup = imported(_back_up(file, from_ref, source))
+        store = open_store(target, single_writer=single_writer)
         return Run(
             source=source,
             commit=commit,
             settings=settings,
-            store=open_store(target, single_writer=single_writer),
+            store=store,
             target=target,
             as_json=as_json,
             started=started,
-            before=_restore(backup, source),
+            before=_restore(backup, source, store),
             after=backup.generation,
             reconcile=True,
         ).run()
@@ -98,10 +101,22 @@ def _back_up(file: Path | None, from_ref: tuple[str, str] | None, source: Source
         raise Trouble("unreadable", error.strerror or str(error), place=str(file)) from error
 
 
-def _restore(backup: Backup, source: Source) -> Callable[[Previous], Callable[[Workshop], None]]:
+def _restore(
+    backup: Backup, source: Source, store: Store
+) -> Callable[[Previous], Callable[[Workshop], None]]:
     def restore(previous: Previous) -> Callable[[Workshop], None]:
         # What was begun since may have given numbers out twice: it stopped before anybody could see them.
         previous.base = previous.view
-        return Restore(backup, source, previous.pointer.generation if previous.pointer else 0).apply
+        known = previous.revoked
+        ledger = Restore(backup, source, previous.pointer.generation if previous.pointer else 0)
+
+        def apply(work: Workshop) -> None:
+            ledger.apply(work)
+            previous.revoked = work.revoked
+            if work.revoked != known:
+                tag = store.tag(REVOKED_KEY)
+                store.put(REVOKED_KEY, encode_revoked(work.revoked), expect=tag.value if tag else "")
+
+        return apply
 
     return restore

@@ -18,6 +18,7 @@ from registry_builder.store.base import Listed, Tag
 
 TEMPORARY = ".tmp"
 POINTER = "release.json"
+REVOKED = "revoked.json"
 _SEGMENTS = frozenset(("", ".", ".."))
 
 
@@ -79,7 +80,8 @@ class FilesystemStore:
             return
         if not self.root.is_dir():
             raise Foreign("not-ours", "is not a folder", place=str(self.root), mend="choose another target")
-        names = {path.name for path in self.root.iterdir()} - {TEMPORARY}
+        # An import writes what is revoked before anything else, and may be killed right after it.
+        names = {path.name for path in self.root.iterdir()} - {TEMPORARY, REVOKED}
         if names and POINTER not in names:
             raise Foreign(
                 "not-ours",
