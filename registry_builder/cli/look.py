@@ -15,16 +15,17 @@ from registry_builder.core.errors import Missing, Misuse
 from registry_builder.core.ledger import Document, Row
 from registry_builder.previous import Previous
 from registry_builder.settings import Flags
-from registry_builder.store.filesystem import FilesystemStore
 from registry_builder.store.memory import MemoryStore
+from registry_builder.store.target import open_reader
 
 
 def _from_option(function: click.decorators.FC) -> click.decorators.FC:
     return click.option(
         "--from",
-        "folder",
-        type=click.Path(path_type=Path),
-        help="A built folder. Without it: ./dist, else what seeding the content repo would give.",
+        "place",
+        metavar="STORE|URL",
+        help="A built folder, a store, or the registry's base URL. Without it: ./dist, else what seeding "
+        "the content repo would give.",
     )(function)
 
 
@@ -33,9 +34,9 @@ def _from_option(function: click.decorators.FC) -> click.decorators.FC:
 @_from_option
 @content_option
 @json_option
-def versions(name: str, folder: Path | None, content: Path, as_json: bool) -> None:
+def versions(name: str, place: str | None, content: Path, as_json: bool) -> None:
     """List the versions of NAME, oldest first."""
-    document = _document(name, folder, content)
+    document = _document(name, place, content)
     if as_json:
         rows = [to_builtins(row) for row in document.versions]
         echo_json({"name": document.name, "state": document.state, "versions": rows})
@@ -54,10 +55,10 @@ def versions(name: str, folder: Path | None, content: Path, as_json: bool) -> No
 @_from_option
 @content_option
 @json_option
-def show(asset: str, folder: Path | None, content: Path, as_json: bool) -> None:
+def show(asset: str, place: str | None, content: Path, as_json: bool) -> None:
     """Show what is known of NAME, or of one version of it."""
     name, at, wanted = asset.partition("@")
-    document = _document(name, folder, content)
+    document = _document(name, place, content)
     row = _row(document, wanted) if at else (document.current or document.newest)
     if as_json:
         echo_json(to_builtins(row) if at else to_builtins(document))
@@ -96,13 +97,13 @@ def _row(document: Document, wanted: str) -> Row:
     return found
 
 
-def _document(name: str, folder: Path | None, content: Path) -> Document:
-    place = folder or (Path("dist") if Path("dist/release.json").is_file() else None)
+def _document(name: str, place: str | None, content: Path) -> Document:
+    place = place or ("dist" if Path("dist/release.json").is_file() else None)
     if place is None:
         return _seeded(name, content)
-    view = Previous(FilesystemStore(place)).view
+    view = Previous(open_reader(place)).view
     if view.root_sha256 is None:
-        raise Missing("no-release", "holds no release", place=str(place), mend="skillpress build --to DIR")
+        raise Missing("no-release", "holds no release", place=place, mend="skillpress build --to DIR")
     document = view.document(name)
     if document is None:
         raise _unknown(name, view.noted)

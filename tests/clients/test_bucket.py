@@ -149,6 +149,9 @@ def test_sx_installs_the_lock_of_a_collection(account: Account, bucket: Bucket) 
 def test_the_bucket_is_proved_from_the_outside_and_a_second_publish_writes_nothing(bucket: Bucket) -> None:
     proved = bucket.skillpress("verify", BASE, "--strict", "--rebuild", ".")
     assert proved.code == 0, proved.output
+    for place in (BASE, bucket.store):
+        told = bucket.skillpress("versions", "alpha", "--from", place, "--json")
+        assert json.loads(told.output)["versions"][0]["tree"] == bucket.clone.tree("alpha")
     again = bucket.skillpress("publish", "--to", bucket.store)
     assert (again.code, "already holds" in again.output) == (0, True), again.output
 

@@ -82,6 +82,10 @@ class Registry:
             found[path.decode()] = (self._git("cat-file", "blob", blob), mode == "100755")
         return found
 
+    def tree(self, name: str) -> str:
+        """Git's id of the folder of the skill `name`."""
+        return self._git("rev-parse", f"HEAD:skills/{name}").decode().strip()
+
     def document(self, key: str) -> Any:
         """The JSON that was published under `key`."""
         return json.loads((self.dist / key).read_bytes())
