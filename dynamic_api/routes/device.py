@@ -220,6 +220,7 @@ def _shown(method: str, path: str, name: str, handler: object, summary: str) -> 
         tag="Login",
         summary=summary,
         query=Shown if method == "GET" else None,
+        errors={} if method == "GET" else {400: (), 403: (), 408: (), 413: (), 415: ()},
         wrap=False,
         media_type="text/html",
     )

@@ -126,7 +126,7 @@ def _responses(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
     if endpoint.body is not None:
         refusals |= dict.fromkeys((400, 408, 413, 415), ())
     if endpoint.form is not None:
-        refusals |= {408: ()}
+        refusals |= dict.fromkeys((400, 408, 413, 415), ())
     if endpoint.query is not None or "{" in endpoint.path:
         refusals |= {400: ()}
     if endpoint.costs:
@@ -136,9 +136,16 @@ def _responses(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]
     for status, codes in sorted(refusals.items()):
         text = (reasons.get(status) or "The server failed.").partition(":")[0]
         text += f" ({', '.join(codes)})" if codes else ""
-        content = {"application/json": {"schema": by_form[id(FaultAnswer)]}}
+        content = _fault(endpoint, by_form)
         answers.setdefault(str(status), {"description": text, "content": content})
     return answers
+
+
+def _fault(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]:
+    """What an error looks like; a route that writes its own says only in which media type."""
+    if endpoint.refusal is None:
+        return {"application/json": {"schema": by_form[id(FaultAnswer)]}}
+    return {"text/html" if endpoint.media_type == "text/html" else "application/json": {}}
 
 
 def _success(endpoint: Endpoint, by_form: Mapping[int, Any]) -> dict[str, Any]:

@@ -183,3 +183,13 @@ def test_life_of_links_has_its_bounds(hours: int) -> None:
     with pytest.raises(Misuse) as refused:
         parse({"downloads": {"hours": hours}}, "test")
     assert "downloads.hours" in refused.value.message
+
+
+def test_bytes_by_digest_are_for_whoever_asks(api: World, registry: Path) -> None:
+    """Row 26: sx sends its token wherever a lock points, from the bare bucket one that means nothing here."""
+    sha256, body = artifact(registry, "pdf-tools")
+    head = {"authorization": "Bearer any"}
+    lock = api.anonymous.get("/sx/documents/api/skills/sx.lock", headers=head)
+    assert (lock.status_code, sha256 in lock.text or "pdf-tools" in lock.text) == (200, True)
+    answer = api.anonymous.get(f"/api/v1/downloads/public/pdf-tools/{sha256}.zip", headers=head)
+    assert (answer.status_code, answer.content) == (200, body)
