@@ -18,7 +18,8 @@ from registry_builder.core.errors import Misuse
 ROWS = 50
 WIDTH = 120
 LONGEST = 60_000
-_NOT_IN_CELLS = {ord(char): f"\\u{ord(char):04x}" for char in "`|"}
+_NOT_IN_CELLS = {ord("`"): "'", ord("|"): "\\u007c"}
+"""A backtick would end the code span, and a bar the cell; mends quote with backticks."""
 
 
 class Minted(Struct, frozen=True):

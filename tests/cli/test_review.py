@@ -77,7 +77,7 @@ def test_nothing_quoted_leaves_its_code_span(text: str) -> None:
     [
         ("alpha", "alpha"),
         ("a  b\n\tc", "a b c"),
-        ("a|b`c", "a\\u007cb\\u0060c"),
+        ("a|b`c`", "a\\u007cb'c'"),
         ("\x1b[1m", "\\u001b[1m"),
         ("<b>", "<b>"),
         ("&#64;octocat", "&#64;octocat"),
