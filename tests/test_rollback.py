@@ -142,6 +142,12 @@ def test_a_plan_says_what_publish_then_does(bucket: Bucket) -> None:
     assert {row["key"] for row in plan["keys"]} == written  # type: ignore[attr-defined]
 
 
+def test_a_plan_says_which_clients_read_what_changes(bucket: Bucket) -> None:
+    bucket.repo.commit({ALPHA: skill("alpha", "three")})
+    bucket.call("plan", "--emit", "claude,npm,clawhub")
+    assert bucket.capsys.readouterr().out.splitlines()[-1] == "read by Claude Code 2, npm 2, clawhub 6"
+
+
 def test_a_plan_for_what_is_there_is_empty(bucket: Bucket) -> None:
     assert bucket.call("plan") == 0
     assert bucket.capsys.readouterr().out == "nothing to do\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -29,6 +30,22 @@ from registry_builder.publish import plan as plan_of
 from registry_builder.settings import Flags
 from registry_builder.spool import Spool
 from registry_builder.store.target import open_reader
+
+_READS = tuple(
+    (client, re.compile(keys))
+    for client, keys in (
+        ("Claude Code", r"marketplace"),
+        ("skills", r"(s/[^/]+/)?\.well-known/agent-skills/"),
+        ("npm", r"npm/|t/"),
+        ("sx", r"sx/|api/skills/assets/"),
+        ("OpenCode", r"\.well-known/skills/"),
+        ("clawhub", r"clawhub/"),
+        ("Copilot", r"copilot/"),
+        ("Codex", r"git/"),
+        ("skills find", r"api/search$"),
+    )
+)
+"""Which keys each client reads besides the shared artifacts; docs/bucket.md says so for every key."""
 
 
 @click.command()
@@ -115,3 +132,7 @@ def _say(found: dict[str, object]) -> None:
     for (change, group), number in sorted(Counter((row["change"], row["class"]) for row in keys).items()):
         size = sum(row["bytes"] for row in keys if (row["change"], row["class"]) == (change, group))
         click.echo(f"{change:7} {shown.count(number, 'key')} of class {group}, {size:,} bytes")
+    changed = [row["key"] for row in keys]
+    told = [(client, sum(bool(pattern.match(key)) for key in changed)) for client, pattern in _READS]
+    if told := [(client, number) for client, number in told if number]:
+        click.echo("read by " + ", ".join(f"{client} {number}" for client, number in told))
