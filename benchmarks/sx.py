@@ -21,8 +21,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
+from _api_world import registry, wait_until_ready, written
 from _http import CONNECTIONS, HELLO, ROOT, Row, free_port, reads, serving, spent
-from api import _ready, _toml, registry
 
 sys.path.insert(0, str(ROOT))
 
@@ -166,12 +166,12 @@ def rows(arguments: argparse.Namespace, database: str, dist: Path, place: Path) 
         slugs = [slug for slug in slugs if slug != "default"]
         secrets = fill(parse(table, "benchmark"), place / database, arguments.skills, slugs)
         settings_file = place / f"{database}.toml"
-        settings_file.write_text(_toml(table))
+        written(table, settings_file)
         port = free_port()
         words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(place / database)]
         server = stack.enter_context(serving([*words, "--settings", str(settings_file)], port, {}))
         base, lock = f"http://127.0.0.1:{port}", "/api/skills/sx.lock"
-        _ready(base)
+        wait_until_ready(base)
         first = once_each("first build", server, port, [_get(lock, key) for key in secrets[1:]], b"200")
         key, seconds = secrets[0], arguments.seconds
         head = [f"Authorization: Bearer {key}"]
