@@ -188,8 +188,8 @@ same as a page at `/docs`.
 - `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` come with what is limited,
   `Retry-After` with 429.
 - Under `serve`, a key of the bucket answers as on a CDN while no `Authorization` is sent; with one
-  the API answers, and a bad one is 401 whatever lies there. Bytes by digest are for everybody, and no credential is looked at: sx sends
-  its token wherever a lock points, also from the bare bucket.
+  the API answers, and a bad one is 401 whatever lies there. Bytes by digest are for everybody, and
+  no credential is looked at: sx sends its token wherever a lock points, also from the bare bucket.
 """
 
 _CONFORMANCE = """\
