@@ -46,11 +46,8 @@ def slugs_of(dist: Path) -> list[str]:
 
 def settings(dist: Path, database_url: str | None) -> Table:
     """Everything on, and no limit so low that the benchmark meets it."""
-    data: dict[str, object] = {"registry": str(dist)}
-    if database_url is not None:
-        data["database_url"] = database_url
     return {
-        "data": data,
+        "data": {"registry": str(dist), "database_url": database_url},
         "limits": {
             "anonymous_per_minute": 1_000_000,
             "address_per_minute": 1_000_000,
@@ -63,8 +60,11 @@ def settings(dist: Path, database_url: str | None) -> Table:
 
 
 def written(table: Table, place: Path) -> Path:
-    """The file that the server reads."""
-    place.write_text(tomli_w.dumps(table))
+    """The file that the server reads; what is None is left out."""
+    kept = {
+        name: {key: value for key, value in part.items() if value is not None} for name, part in table.items()
+    }
+    place.write_text(tomli_w.dumps(kept))
     return place
 
 
