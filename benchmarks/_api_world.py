@@ -19,7 +19,7 @@ from _http import ROOT
 sys.path.insert(0, str(ROOT))
 
 from dynamic_api.app import connect
-from dynamic_api.data_folder import open_folder
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse

@@ -30,9 +30,9 @@ from sqlalchemy import Connection, insert
 
 from dynamic_api.app import connect
 from dynamic_api.catalogue import skill_id
-from dynamic_api.data_folder import open_folder
 from dynamic_api.database.tables import asset_installs, skill_versions, skills
 from dynamic_api.ids import new_id, undashed
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import Settings, parse

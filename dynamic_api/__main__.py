@@ -2,7 +2,7 @@
 
 import sys
 
-from dynamic_api.cli import api
+from dynamic_api.cli.serve import api
 
 if __name__ == "__main__":
     sys.exit(api.main(prog_name="python -m dynamic_api"))

@@ -16,30 +16,21 @@ from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
-from dynamic_api.accesses import Accesses
-from dynamic_api.anchors import Anchors
-from dynamic_api.background import Task, running
-from dynamic_api.bundle_keeper import BundleKeeper
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
-from dynamic_api.data_folder import CATALOGUE, PRIVATE, DataFolder
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
-from dynamic_api.deliverer import Deliverer
-from dynamic_api.edge import Edge
-from dynamic_api.housekeeping import Housekeeper
-from dynamic_api.inbox import Inbox
-from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
-from dynamic_api.locks import Locks
+from dynamic_api.memory.leaderboard import Leaderboard
+from dynamic_api.memory.locks import Locks
+from dynamic_api.memory.public_bytes import PublicBytes
+from dynamic_api.memory.registry_documents import RegistryDocuments
+from dynamic_api.memory.remembered import Remembered
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub, Host
 from dynamic_api.outbound.sources import Sources
 from dynamic_api.private_store import Signer, open_private_store
-from dynamic_api.public_bytes import PublicBytes
-from dynamic_api.registry_documents import RegistryDocuments
-from dynamic_api.remembered import Remembered
 from dynamic_api.routes.identify import bearer, caller_of
 from dynamic_api.routes.openapi import described
 from dynamic_api.routes.router import Router, has_credential, nothing_here
@@ -47,13 +38,22 @@ from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.runs.making import make_runs
 from dynamic_api.scan import load_osv
 from dynamic_api.sealing import keyring
+from dynamic_api.server.data_folder import CATALOGUE, PRIVATE, DataFolder
+from dynamic_api.server.edge import Edge
+from dynamic_api.server.static import has, published
+from dynamic_api.server.view import Kept, following, freshness
 from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
 from dynamic_api.settings import Settings
-from dynamic_api.source_keeper import SourceKeeper
-from dynamic_api.static import has, published
-from dynamic_api.view import Kept, following, freshness
+from dynamic_api.tasks.accesses import Accesses
+from dynamic_api.tasks.anchors import Anchors
+from dynamic_api.tasks.background import Task, running
+from dynamic_api.tasks.bundle_keeper import BundleKeeper
+from dynamic_api.tasks.deliverer import Deliverer
+from dynamic_api.tasks.housekeeping import Housekeeper
+from dynamic_api.tasks.inbox import Inbox
+from dynamic_api.tasks.source_keeper import SourceKeeper
 from registry_builder.core.errors import Misuse
 from registry_builder.store.target import open_reader
 

@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dynamic_api.accesses import Accesses
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
-from dynamic_api.inbox import Inbox
-from dynamic_api.leaderboard import Leaderboard
 from dynamic_api.limiter import Limiter
-from dynamic_api.locks import Locks
+from dynamic_api.memory.leaderboard import Leaderboard
+from dynamic_api.memory.locks import Locks
+from dynamic_api.memory.public_bytes import PublicBytes
+from dynamic_api.memory.registry_documents import RegistryDocuments
+from dynamic_api.memory.remembered import Remembered
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
 from dynamic_api.outbound.sources import Sources
 from dynamic_api.private_store import PrivateStore, Signer
-from dynamic_api.public_bytes import PublicBytes
-from dynamic_api.registry_documents import RegistryDocuments
-from dynamic_api.remembered import Remembered
 from dynamic_api.runs.runs import Runs
 from dynamic_api.scan import Advisories
 from dynamic_api.sealing import Keyring
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
+from dynamic_api.tasks.accesses import Accesses
+from dynamic_api.tasks.inbox import Inbox
 from registry_builder.store.base import Reader
 
 

@@ -27,7 +27,7 @@ from dynamic_api.errors import (
     WrongType,
 )
 from dynamic_api.routes.header_fields import field_of
-from dynamic_api.static import names_tag
+from dynamic_api.server.static import names_tag
 
 STATUS: Mapping[type[Refusal], int] = {
     Invalid: 400,

@@ -6,7 +6,6 @@ import asyncio
 
 from starlette.responses import RedirectResponse, Response
 
-from dynamic_api.accesses import Access
 from dynamic_api.errors import Absent
 from dynamic_api.routes import sx_answers
 from dynamic_api.routes.downloads import elsewhere
@@ -15,6 +14,7 @@ from dynamic_api.services import asset_reads, audit
 from dynamic_api.services.asset_reads import Bytes
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.sx.lock import MEDIA_TYPE
+from dynamic_api.tasks.accesses import Access
 from registry_builder.core.artifact import Limits, read
 from registry_builder.core.key import download_key
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynamic_api.background import pause, running
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
 from dynamic_api.runs.attempt import STOPPING, Asked, Attempt
@@ -19,6 +18,7 @@ from dynamic_api.sandbox.base import FilePart, FileRow, OnOutput, Sandbox
 from dynamic_api.services import run_ledger, run_sessions
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.idempotency import Once
+from dynamic_api.tasks.background import pause, running
 
 REFUNDS_AT_ONCE = 50
 SERVER_LOST = "server_lost"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynamic_api.errors import Absent, Unavailable, Unprocessable
+from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.private_store import PrivateStore
-from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.sandbox import artifacts
 from dynamic_api.sandbox.scripts import find_script
 from dynamic_api.services.visibility import near

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from dynamic_api.catalogue import Catalogue, Skill
 from dynamic_api.catalogue.words import words_of
 from dynamic_api.errors import Absent, Invalid
-from dynamic_api.remembered import Remembered
+from dynamic_api.memory.remembered import Remembered
 from dynamic_api.services import access, drive_list, visibility
 from dynamic_api.services.caller import SCOPED, Caller
 from dynamic_api.services.drive_list import Item

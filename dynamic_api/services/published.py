@@ -9,7 +9,7 @@ from dynamic_api.catalogue import Answer, Catalogue, Holder, Skill
 from dynamic_api.catalogue.skill import BUNDLE, Version
 from dynamic_api.errors import Absent, Unavailable, Withdrawn
 from dynamic_api.ids import dashed, undashed
-from dynamic_api.memo import Memo
+from dynamic_api.memory.memo import Memo
 from registry_builder.core.ledger import QUARANTINED
 
 KEPT = 20_000

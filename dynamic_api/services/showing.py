@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from dynamic_api.catalogue import Answer, Catalogue
-from dynamic_api.remembered import Remembered
+from dynamic_api.memory.remembered import Remembered
 from dynamic_api.services import drive_list, visibility
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published, no_skill, taken_back

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection
 
 from dynamic_api.app import connect
-from dynamic_api.data_folder import open_folder
 from dynamic_api.sealing import Keyring, keyring
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import access, accounts, credentials
 from dynamic_api.services.caller import Trace
 from dynamic_api.services.keys import KeyOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dynamic_api.bundle_keeper import BundleKeeper
+from dynamic_api.tasks.bundle_keeper import BundleKeeper
 from tests.api import shelf
 from tests.api.packages import skill_zip
 from tests.api.test_downloads import made

@@ -24,8 +24,8 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from dynamic_api.app import connect
-from dynamic_api.data_folder import open_folder
 from dynamic_api.database.tables import credit_entries, drive_items, idempotency_keys, users
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, credits, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse

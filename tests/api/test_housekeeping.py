@@ -10,8 +10,8 @@ from sqlalchemy import Connection, func, insert, select
 
 from dynamic_api.clock import DAY
 from dynamic_api.database.tables import api_keys, idempotency_keys, skill_days, upload_tickets
-from dynamic_api.housekeeping import Housekeeper
 from dynamic_api.services import popularity
+from dynamic_api.tasks.housekeeping import Housekeeper
 from tests.api.world import Person, World
 
 

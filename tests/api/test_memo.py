@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynamic_api.memo import Memo
+from dynamic_api.memory.memo import Memo
 
 
 def test_values_live_as_long_as_their_stamp() -> None:

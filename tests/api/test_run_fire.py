@@ -23,8 +23,8 @@ import tomli_w
 from sqlalchemy import Connection, func, select
 
 from dynamic_api.app import connect
-from dynamic_api.data_folder import open_folder
 from dynamic_api.database.tables import credit_entries, run_sessions, runs, users
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, credits, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import Settings, parse

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.private_store import Signer, open_private_store
-from dynamic_api.public_bytes import PublicBytes
 from dynamic_api.runs.unpacked import Shelf
 from registry_builder.store.target import open_reader
 from tests.api.lab import (

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from dynamic_api.errors import Refusal
-from dynamic_api.patience import HEAD_BYTES, Patient
 from dynamic_api.routes import answers, forms
+from dynamic_api.server.patience import HEAD_BYTES, Patient
 from tests.api.world import serving
 
 SLOW_SECONDS = 0.6

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from dynamic_api.cli_admin import admin
-from dynamic_api.cli_audit import audit
+from dynamic_api.cli.admin import admin
+from dynamic_api.cli.audit import audit
 from tests.api.conftest import build_registry
 from tests.api.sx_room import client, installed
 from tests.api.world import World, world

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import delete, insert, select, update
 
-from dynamic_api.cli_audit import audit as audit_command
+from dynamic_api.cli.audit import audit as audit_command
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads

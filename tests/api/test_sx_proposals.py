@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from sx_client import PermissionDenied
 
-from dynamic_api.cli_proposals import proposals as command
-from dynamic_api.proposal_commit import Commit, make
+from dynamic_api.cli.proposal_commit import Commit, make
+from dynamic_api.cli.proposals import proposals as command
 from dynamic_api.services import proposals
 from registry_builder.core.errors import Unfit
 from registry_builder.core.folder import File

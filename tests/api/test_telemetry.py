@@ -15,7 +15,7 @@ from sqlalchemy import func, insert, select
 
 from dynamic_api.clock import DAY
 from dynamic_api.database.tables import audit_events, telemetry_events, webhook_deliveries, webhooks
-from dynamic_api.housekeeping import Housekeeper
+from dynamic_api.tasks.housekeeping import Housekeeper
 from tests.api.world import Person, World, world
 
 PATH = "/api/v1/telemetry/anonymous"

@@ -19,9 +19,9 @@ import uvicorn
 from sqlalchemy import Connection, update
 
 from dynamic_api.app import App, build
-from dynamic_api.data_folder import open_folder
 from dynamic_api.database.tables import api_keys
 from dynamic_api.ids import digest
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse

@@ -20,7 +20,7 @@ import uvicorn
 from click.testing import CliRunner
 from clients.authority import certify
 
-from dynamic_api.static import CHUNK, METHODS, POLICY, published
+from dynamic_api.server.static import CHUNK, METHODS, POLICY, published
 from registry_builder.cli import skillpress
 from registry_builder.core.errors import Missing, Misuse, Refusal, Trouble
 
@@ -434,7 +434,7 @@ def test_readers_beside_a_writer_see_one_version_or_the_other(tmp_path: Path) ->
 
 def _start(folder: Path, *options: str, before: Sequence[str] = ()) -> tuple[subprocess.Popen[str], str]:
     """`serve` as a program on a free port, and the URL that it printed."""
-    program = [sys.executable, "-c", "from dynamic_api.cli import serve; serve()", "--no-api"]
+    program = [sys.executable, "-c", "from dynamic_api.cli.serve import serve; serve()", "--no-api"]
     process = subprocess.Popen(
         [*before, *program, folder, "--port", "0", *options], stderr=subprocess.PIPE, text=True
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dynamic_api.cli_sandbox import doctor
+from dynamic_api.cli.sandbox import doctor
 from dynamic_api.errors import Unavailable
 from dynamic_api.sandbox.base import Limits
 from dynamic_api.sandbox.bubblewrap.cgroups import find_hierarchy, make_group

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from sandbox_room import Room
 
-from dynamic_api.cli_sandbox import sandbox as sandbox_command
+from dynamic_api.cli.sandbox import sandbox as sandbox_command
 from dynamic_api.errors import Unavailable, Unprocessable
 from dynamic_api.sandbox.base import Job
 from dynamic_api.sandbox.layers import (

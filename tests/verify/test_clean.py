@@ -16,7 +16,7 @@ from history import Registry, Repo, make_repo, skill
 from store.conftest import s3_address, s3_endpoint
 from verify.conftest import BASE, FLAGS, World, fill, look, store_of
 
-from dynamic_api.static import published
+from dynamic_api.server.static import published
 from registry_builder.cli import run
 from registry_builder.core.errors import Busy, Missing, Trouble
 from registry_builder.previous import Previous

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynamic_api.cli_admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
 from dynamic_api.services import access, accounts, teams
 
 if TYPE_CHECKING:

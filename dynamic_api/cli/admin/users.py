@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynamic_api.cli_admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
 from dynamic_api.services import accounts
 
 _COLUMNS = ("email", "role", "tier", "balance", "enabled", "id")

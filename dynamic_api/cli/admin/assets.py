@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynamic_api.cli_admin.base import Place, as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import Place, as_json, show, show_rows, transact
 from dynamic_api.errors import Absent
 from dynamic_api.services import accounts, bots, installs, operator, profiles, repositories, teams
 from dynamic_api.services.caller import Trace
@@ -99,7 +99,7 @@ def _targets(
 
 
 def _view() -> Path:
-    from dynamic_api.data_folder import CATALOGUE
+    from dynamic_api.server.data_folder import CATALOGUE
 
     place = click.get_current_context().find_object(Place)
     if place is None:

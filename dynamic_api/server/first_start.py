@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, exists, select
 
-from dynamic_api.data_folder import ADMIN_KEY, DataFolder, write_private
 from dynamic_api.database.tables import users
 from dynamic_api.ids import KEY_PREFIX, new_secret
+from dynamic_api.server.data_folder import ADMIN_KEY, DataFolder, write_private
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.caller import ADMIN
 from dynamic_api.settings import Credits

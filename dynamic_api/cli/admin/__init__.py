@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from dynamic_api.cli_admin.assets import install, profile, repository
-from dynamic_api.cli_admin.base import database_options
-from dynamic_api.cli_admin.bots import bot
-from dynamic_api.cli_admin.credentials import credentials_group
-from dynamic_api.cli_admin.credits import credits_group, grant
-from dynamic_api.cli_admin.keys import key
-from dynamic_api.cli_admin.shares import share
-from dynamic_api.cli_admin.teams import team
-from dynamic_api.cli_admin.users import user
+from dynamic_api.cli.admin.assets import install, profile, repository
+from dynamic_api.cli.admin.base import database_options
+from dynamic_api.cli.admin.bots import bot
+from dynamic_api.cli.admin.credentials import credentials_group
+from dynamic_api.cli.admin.credits import credits_group, grant
+from dynamic_api.cli.admin.keys import key
+from dynamic_api.cli.admin.shares import share
+from dynamic_api.cli.admin.teams import team
+from dynamic_api.cli.admin.users import user
 
 
 @click.group()

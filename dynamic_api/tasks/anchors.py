@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from dynamic_api.background import pause
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
 from dynamic_api.services import audit_seal
+from dynamic_api.tasks.background import pause
 
 EVERY_SECONDS = 600.0
 

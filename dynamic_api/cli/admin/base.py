@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from dynamic_api import clock
-from dynamic_api.cli import DATA
+from dynamic_api.cli.serve import DATA
 from dynamic_api.errors import Refusal as ApiRefusal
 from registry_builder.core.errors import Refusal, Unfit
 
@@ -64,7 +64,7 @@ def database_options(function: Callable[..., None]) -> Callable[..., None]:
 def observe(work: Callable[[Connection], T]) -> T:
     """What `work` gives; it only reads, and keeps nobody waiting. Raises the builder's Refusal."""
     from dynamic_api.app import connect
-    from dynamic_api.data_folder import open_folder
+    from dynamic_api.server.data_folder import open_folder
     from dynamic_api.settings import load
 
     place = click.get_current_context().find_object(Place)
@@ -81,8 +81,8 @@ def observe(work: Callable[[Connection], T]) -> T:
 
 def stored(sha256: str) -> bytes:
     """The private bytes with this digest. Raises the builder's Refusal."""
-    from dynamic_api.data_folder import PRIVATE, open_folder
     from dynamic_api.private_store import Signer, open_private_store
+    from dynamic_api.server.data_folder import PRIVATE, open_folder
     from dynamic_api.settings import load
 
     place = click.get_current_context().find_object(Place)
@@ -101,7 +101,7 @@ def stored(sha256: str) -> bytes:
 def transact(work: Callable[[Connection, Settings, int], T]) -> T:
     """What `work` gives, in one transaction. Raises the builder's Refusal, which has the exit code."""
     from dynamic_api.app import connect
-    from dynamic_api.data_folder import open_folder
+    from dynamic_api.server.data_folder import open_folder
     from dynamic_api.settings import load
 
     place = click.get_current_context().find_object(Place)

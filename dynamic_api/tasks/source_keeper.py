@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dynamic_api.background import pause
 from dynamic_api.outbound.sources import Sources
+from dynamic_api.tasks.background import pause
 
 LOOK_SECONDS = 30.0
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynamic_api.listener import authority, listening
+from dynamic_api.server.listener import authority, listening
 from registry_builder.core.errors import Missing, Misuse
 
 if TYPE_CHECKING:
-    from dynamic_api.data_folder import DataFolder
+    from dynamic_api.server.data_folder import DataFolder
     from dynamic_api.settings import Settings
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -66,11 +66,11 @@ def serve(
     _require_built(folder)
     with listening(host, port) as listener:
         url = f"{'http' if tls_cert is None else 'https'}://{authority(listener)}"
-        from dynamic_api import running
+        from dynamic_api.server import running
 
         key = None
         if no_api:
-            from dynamic_api.static import published
+            from dynamic_api.server.static import published
 
             config = running.configured(
                 published(folder), _GRACE_SECONDS, running.Certificate(tls_cert, tls_key), lifespan="off"
@@ -119,7 +119,8 @@ def api(
     The setting data.registry names the bucket; data.database_url the database.
     """
     _require_both(tls_cert, tls_key)
-    from dynamic_api import limiter, running
+    from dynamic_api import limiter
+    from dynamic_api.server import running
     from dynamic_api.settings import load
 
     settings = load(settings_file)
@@ -166,9 +167,10 @@ def _prepared(settings: Settings, data: Path, *, exclusive: bool) -> tuple[DataF
     """The data directory, locked where one process may use it; and the first administrator's key if new."""
     import asyncio
 
-    from dynamic_api import clock, data_folder
+    from dynamic_api import clock
     from dynamic_api.app import connect
-    from dynamic_api.first_start import greet
+    from dynamic_api.server import data_folder
+    from dynamic_api.server.first_start import greet
 
     folder = data_folder.open_folder(data)
     if exclusive:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynamic_api.cli_admin.base import as_json, database_options, observe, show, show_rows, stored, transact
+from dynamic_api.cli.admin.base import as_json, database_options, observe, show, show_rows, stored, transact
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -76,7 +76,7 @@ def show_(proposal_id: str, as_json: bool) -> None:
 @as_json
 def fetch(proposal_id: str, repo: Path, content: str, as_json: bool) -> None:
     """Write the proposal PROPOSAL_ID as one commit to a branch of its own."""
-    from dynamic_api.proposal_commit import Commit, make
+    from dynamic_api.cli.proposal_commit import Commit, make
     from dynamic_api.services import proposals as service
 
     found, changes = observe(lambda db: _read(db, proposal_id))

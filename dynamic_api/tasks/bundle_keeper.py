@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dynamic_api.background import pause
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
 from dynamic_api.private_store import PrivateStore
 from dynamic_api.services import bundle_rows
 from dynamic_api.services.published import Published
+from dynamic_api.tasks.background import pause
 
 LOOK_SECONDS = 2.0
 

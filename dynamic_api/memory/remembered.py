@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from dynamic_api.database.engine import Database
-from dynamic_api.memo import Memo
+from dynamic_api.memory.memo import Memo
 from dynamic_api.services.published import Published
 
 T = TypeVar("T")

@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from dynamic_api.background import pause
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal, Unavailable
@@ -18,6 +17,7 @@ from dynamic_api.logs import log
 from dynamic_api.sections import Telemetry
 from dynamic_api.services import telemetry
 from dynamic_api.services.telemetry import Event
+from dynamic_api.tasks.background import pause
 
 BATCH = 500
 

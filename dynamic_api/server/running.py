@@ -16,8 +16,8 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
-from dynamic_api.data_folder import DataFolder
-from dynamic_api.patience import Patient
+from dynamic_api.server.data_folder import DataFolder
+from dynamic_api.server.patience import Patient
 from dynamic_api.settings import Settings
 from registry_builder.core.errors import Trouble
 

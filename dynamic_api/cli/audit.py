@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynamic_api.cli_admin.base import as_json, database_options, observe, show_rows
+from dynamic_api.cli.admin.base import as_json, database_options, observe, show_rows
 from registry_builder.core.errors import Unfit
 
 if TYPE_CHECKING:

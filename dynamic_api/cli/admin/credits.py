@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from dynamic_api.cli_admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
 from dynamic_api.services import accounts, audit, credits
 from dynamic_api.services.credits import Movement
 

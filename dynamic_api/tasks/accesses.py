@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from dynamic_api.background import pause
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.logs import log
 from dynamic_api.services import audit_seal, popularity
 from dynamic_api.services.audit import Row
+from dynamic_api.tasks.background import pause
 
 FLUSH_SECONDS = 0.25
 BATCH = 500

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from dynamic_api.background import pause
 from dynamic_api.clock import DAY
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
@@ -25,6 +24,7 @@ from dynamic_api.services import (
     tickets,
 )
 from dynamic_api.settings import Settings
+from dynamic_api.tasks.background import pause
 
 DAY_SECONDS = DAY / 1000
 FIRST_SECONDS = 60.0

@@ -1,0 +1,1 @@
+"""The commands that the API adds to `skillpress`."""

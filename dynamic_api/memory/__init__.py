@@ -1,0 +1,1 @@
+"""What is remembered between calls, each with what makes it stale."""
