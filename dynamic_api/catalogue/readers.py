@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,7 @@ class Readers:
         self._link = os.fspath(folder / LINK)
         self._key: _Key | None = None
         self._idle: deque[tuple[_Key, sqlite3.Connection]] = deque()
+        self._counting = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -61,9 +63,11 @@ class Readers:
             raise self._unreadable(error) from error
 
     def _give_back(self, key: _Key, connection: sqlite3.Connection) -> None:
-        if key == self._key and len(self._idle) < IDLE:
-            self._idle.append((key, connection))
-        else:
+        with self._counting:
+            kept = key == self._key and len(self._idle) < IDLE
+            if kept:
+                self._idle.append((key, connection))
+        if not kept:
             connection.close()
 
     def _current(self) -> _Key:
