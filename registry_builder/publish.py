@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from threading import Lock
+from typing import Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -58,6 +59,12 @@ class Published:
     pointer: Pointer
     written: int
     healed: tuple[str, ...]
+
+
+class Tick(Protocol):
+    """Told of each thing that is done: what it is, and its bytes where those count."""
+
+    def __call__(self, what: str, size: int = 0, /) -> None: ...
 
 
 def in_force(settings: Settings, revoked: Revoked) -> str:
@@ -118,7 +125,7 @@ class Publisher:
     settings: Settings
     who: str
     now: Callable[[], datetime]
-    tick: Callable[[str], None] = lambda _: None
+    tick: Tick = lambda _what, _size=0: None
     reconcile: bool = False
     after: int = 0
     _tag: str = ""
@@ -193,7 +200,7 @@ class Publisher:
 
     def _write_one(self, change: Change) -> str | None:
         """Write a key that does not hold its bytes yet; gives it when it held some that are not ours."""
-        self.tick("written")
+        self.tick("written", change.pin.size)
         if not change.allowed:
             self._keep_lease()
             try:

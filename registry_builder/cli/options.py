@@ -97,20 +97,26 @@ def echo_json(value: Mapping[str, object]) -> None:
 
 
 class Progress:
-    """Counts on standard error, at most ten times a second; quiet when that is no terminal."""
+    """Counts and bytes on standard error, ten times a second at most; quiet when that is no terminal."""
 
     def __init__(self) -> None:
         self._on = sys.stderr.isatty()
         self._counts: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}
         self._shown = monotonic()
 
-    def tick(self, what: str) -> None:
-        """One more of `what`."""
+    def tick(self, what: str, size: int = 0, /) -> None:
+        """One more of `what`, of `size` bytes."""
         self._counts[what] = self._counts.get(what, 0) + 1
+        self._sizes[what] = self._sizes.get(what, 0) + size
         if self._on and monotonic() - self._shown > 0.1:
             self._shown = monotonic()
-            text = ", ".join(f"{count} {name}" for name, count in self._counts.items())
+            text = ", ".join(f"{count} {name}{self._bytes(name)}" for name, count in self._counts.items())
             click.echo(f"\r\033[K{text}", nl=False, err=True)
+
+    def _bytes(self, what: str) -> str:
+        size = self._sizes[what]
+        return f" ({size / 1_000_000:.1f} MB)" if size else ""
 
     def end(self) -> None:
         """Clear the line."""

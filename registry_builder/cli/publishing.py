@@ -18,7 +18,7 @@ from registry_builder.core.tree import Pointer
 from registry_builder.git_remote import Remote
 from registry_builder.jobs import cores
 from registry_builder.previous import Previous
-from registry_builder.publish import Plan, Published, Publisher, in_force, plan
+from registry_builder.publish import Plan, Published, Publisher, Tick, in_force, plan
 from registry_builder.release import Release
 from registry_builder.settings import Flags, Settings
 from registry_builder.source import Commit, Source
@@ -96,7 +96,7 @@ class Job:
     source: Source
     commit: Commit
     settings: Settings
-    tick: Callable[[str], None]
+    tick: Tick
     before: Callable[[Workshop], None] | None = None
     jobs: int = field(default_factory=cores)
     reconcile: bool = False
