@@ -204,7 +204,7 @@ def live(furnace: Furnace, number: int) -> None:
             with suppress(httpx2.HTTPError):
                 for _ in range(2 if head else 1):
                     answer = client.post(RUNS, json=body, headers=head, timeout=patience)
-                    # 404: another client of the account closed the session in which this run was about to begin.
+                    # 404: another client of the account closed the session in which this run was to begin.
                     assert answer.status_code in {200, 404, 409, 429, 503}, answer.text
                     if answer.status_code == 200:
                         result = answer.json()["data"]
