@@ -60,10 +60,21 @@ class Room:
         return self.run(Job(self.skill(a_py=source), "a.py", **fields), session)
 
 
+_others: set[int] = set()
+
+
+def look_around() -> None:
+    """Remember the processes that are there before a test begins: servers of other tests' fixtures."""
+    _others.clear()
+    _others.update(process.pid for process in psutil.Process().children(recursive=True))
+
+
 def survivors() -> list[list[str]]:
-    """What we started and is no part of the keeper: nothing, once a run is over."""
+    """What the test started and is no part of the keeper: nothing, once a run is over."""
     found = []
     for process in psutil.Process().children(recursive=True):
+        if process.pid in _others:
+            continue
         with contextlib.suppress(psutil.NoSuchProcess):
             line = process.cmdline()
             if line and not any("keeper" in word for word in line):

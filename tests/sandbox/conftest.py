@@ -12,7 +12,7 @@ from pathlib import Path
 import e2b_stand_in
 import pytest
 from sandbox_far import Far
-from sandbox_room import Room, survivors
+from sandbox_room import Room, look_around, survivors
 
 from dynamic_api.sandbox import e2b
 from dynamic_api.sandbox.base import Sandbox
@@ -111,3 +111,9 @@ def neighbour(room: Room) -> Iterator[str]:
     assert room.do(room.sandbox.read(session, "/work/mine")).data == b"mine"
     outcome = room.python("import os; print(os.listdir('/work'))", session)
     assert (outcome.stdout.text(), outcome.exit_code) == ("['mine']\n", 0)
+
+
+@pytest.fixture(autouse=True)
+def _surroundings() -> None:
+    """What runs already is none of a test's business."""
+    look_around()
