@@ -87,8 +87,9 @@ class Watched:
         route.abort()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """A browser for the tests of one module: as long as it runs, this thread has an event loop, and others want none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
     program = shutil.which("chromium")
     if program is None:
