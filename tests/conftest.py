@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -19,7 +20,11 @@ GIT_SETTINGS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the settings of the person, and of the machine, out of every `git` that a test starts."""
+    """Keep the settings of the person, and of the machine, out of every `git` that a test starts.
+
+    A shell's background job ignores SIGINT, and so would every server that a test starts and interrupts.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ["GIT_CONFIG_COUNT"] = str(len(GIT_SETTINGS))
