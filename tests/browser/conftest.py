@@ -89,7 +89,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A browser for the tests of one module: as long as it runs, this thread has an event loop, and others want none."""
+    """A browser for the tests of one module: its event loop in this thread must not reach others."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: make setup")
     program = shutil.which("chromium")
     if program is None:
