@@ -14,6 +14,7 @@ from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
 from dynamic_api.memory.leaderboard import Leaderboard
 from dynamic_api.memory.locks import Locks
+from dynamic_api.memory.memo import Memo
 from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
@@ -31,6 +32,8 @@ from dynamic_api.settings import Settings
 from dynamic_api.tasks.accesses import Accesses
 from dynamic_api.tasks.inbox import Inbox
 from registry_builder.store.base import Reader
+
+CALLERS_KEPT = 10_000
 
 
 @dataclass(slots=True)
@@ -66,5 +69,5 @@ class Context:
     """Made of the other parts, right after them."""
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
-    callers: dict[str, Caller] = field(default_factory=dict)
-    callers_stamp: int | None = None
+    callers: Memo[str, Caller] = field(default_factory=lambda: Memo(CALLERS_KEPT))
+    """Digest of a key → whose it is."""

@@ -60,7 +60,7 @@ class Data(_Section, frozen=True):
     secret: str | None = None
     """At least 32 characters that sign URLs and seal secrets; default: a file in the data directory."""
     pool_size: int = 8
-    """Connections to PostgreSQL for each worker."""
+    """Connections to PostgreSQL for each worker; one more tells when something was committed."""
 
 
 class Limits(_Section, frozen=True):

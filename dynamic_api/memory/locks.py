@@ -1,13 +1,14 @@
 """The sx.lock of each caller, kept while nothing that it may show has changed.
 
 What has changed is told by a serial that triggers raise (`asset_stamps`) and by the stamp of the published
-view. On SQLite even the serial is read only after some commit. So a lock that is known costs no resolving,
+view. Even the serial is read only after some commit. So a lock that is known costs no resolving,
 and one whose ETag the client has costs no body.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from dynamic_api.database.engine import Database
@@ -39,7 +40,7 @@ class Locks:
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._bodies: OrderedDict[str, int] = OrderedDict()
         self._size = 0
-        self._serial: tuple[int | None, int] = (None, 0)
+        self._serial: tuple[Hashable, int] = (None, 0)
 
     async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
         """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
@@ -55,8 +56,8 @@ class Locks:
         return known.etag, None if shown == known.etag else known.body
 
     async def _current(self) -> int:
-        committed = self._database.stamp()
-        if committed is None or committed != self._serial[0]:
+        committed = await self._database.stamp()
+        if committed != self._serial[0]:
             self._serial = (committed, await self._database.read(asset_lock.stamp))
         return self._serial[1]
 

@@ -18,7 +18,7 @@ _OWN_BYTES = 300
 
 
 class Remembered:
-    """Values by what was asked. PostgreSQL does not tell when it changed: there nothing is kept."""
+    """Values by what was asked. Nothing is kept while there is no view of the bucket."""
 
     def __init__(self, database: Database, published: Published) -> None:
         self.database = database
@@ -31,10 +31,10 @@ class Remembered:
 
     async def value(self, asked: Hashable, make: Callable[[Connection], T], size: Callable[[T], int]) -> T:
         """What `make` gives, made anew or as it was; `size` says about how many bytes that takes."""
-        serial, view = self.database.stamp(), self._published.stamp
-        if serial is None or view is None:
+        stamp, view = await self.database.stamp(), self._published.stamp
+        if view is None:
             return await self.database.read(make)
-        values = self._memo.at((serial, view))
+        values = self._memo.at((stamp, view))
         if asked in values.known:
             known: T = values.known[asked]
             return known

@@ -17,7 +17,6 @@ from dynamic_api.services import access
 from dynamic_api.services.caller import Caller, Trace
 
 INSTALL_ID_HEADER = b"x-skillzdrive-install-id"
-_CALLERS_KEPT = 10_000
 _INSTALL_ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
@@ -76,16 +75,11 @@ def bearer(request: Request) -> str | None:
 
 async def caller_of(context: Context, secret: str, now: int) -> Caller:
     """The caller whose key is `secret`, remembered until anything is committed. Raises Unauthenticated."""
-    stamp = context.database.stamp()
-    if stamp is None:
-        return await context.database.read(lambda db: access.caller_of(db, secret, now))
-    if stamp != context.callers_stamp or len(context.callers) > _CALLERS_KEPT:
-        context.callers.clear()
-        context.callers_stamp = stamp
-    known = context.callers.get(name := digest(secret))
+    callers = context.callers.at(await context.database.stamp())
+    known = callers.known.get(name := digest(secret))
     if known is None:
         known = await context.database.read(lambda db: access.caller_of(db, secret, now))
-        context.callers[name] = known
+        callers.keep(name, known)
     else:
         access.require_in_time(known, now)
     return known

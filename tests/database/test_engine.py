@@ -51,13 +51,6 @@ def test_what_fails_is_undone_alone(database: Database) -> None:
     assert asyncio.run(database.read(numbers)) == good
 
 
-def test_stamp_changes_with_each_commit_or_is_not_known(database: Database) -> None:
-    before = database.stamp()
-    asyncio.run(database.write(lambda db: add(db, 1)))
-    after = database.stamp()
-    assert (before is None and after is None) or before != after
-
-
 def test_what_was_written_is_read(database: Database) -> None:
     assert asyncio.run(database.write(lambda db: add(db, 5))) == 5
     assert asyncio.run(database.read(numbers)) == [5]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, insert, inspect, selec
 from sqlalchemy.engine import make_url
 
 from dynamic_api.database import migrate
-from dynamic_api.database.engine import sqlite_engine
+from dynamic_api.database.sqlite import sqlite_engine
 from dynamic_api.database.tables import metadata
 from tests.databases import KINDS, new_url, postgres_url
 
