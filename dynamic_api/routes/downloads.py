@@ -14,6 +14,7 @@ from dynamic_api.context import Context
 from dynamic_api.private_store import bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
 from dynamic_api.routes.header_fields import field_of
+from dynamic_api.server.static import names_tag
 from dynamic_api.services import bundle_rows, downloads
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
 from dynamic_api.services.published import taken_back
@@ -94,7 +95,8 @@ async def fetch_public(call: Call) -> Response:
     context.published.require_served(slug, sha256)
     etag = f'"{sha256}"'
     headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
-    if field_of(call.request, b"if-none-match") in {etag, "*"}:
+    shown = field_of(call.request, b"if-none-match")
+    if shown is not None and names_tag(shown, etag):
         return Response(status_code=304, headers=headers)
     bucket = elsewhere(context)
     if bucket is not None:

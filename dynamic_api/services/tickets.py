@@ -152,6 +152,12 @@ def use(db: Connection, token: str, *, now: int) -> Ticket:
     return Ticket(row.id, row.user_id, row.key_id, target, row.filename)
 
 
+def is_there(db: Connection, target: Target) -> bool:
+    """Whether a collection that a ticket named is there still; until the transaction ends it stays."""
+    live = select(api_keys.c.id).where(api_keys.c.id == target.id, api_keys.c.revoked_at.is_(None))
+    return db.execute(live.with_for_update(read=True)).first() is not None
+
+
 def forget(db: Connection, before: int, most: int) -> int:
     """Remove up to `most` tickets that ended before `before`; how many they were."""
     old = select(upload_tickets.c.id).where(upload_tickets.c.expires_at < before).limit(most)

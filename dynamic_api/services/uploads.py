@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from dynamic_api.database.tables import collection_skills
 from dynamic_api.database.upsert import insert_absent
 from dynamic_api.ids import dashed
-from dynamic_api.services import audit, credits, drive, private_skills
+from dynamic_api.services import audit, credits, drive, private_skills, tickets
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.reading import Reading
 from dynamic_api.services.tickets import Target, Ticket
@@ -29,7 +29,7 @@ class UploadedSkill(Struct, frozen=True):
 
 
 class Placement(Struct, frozen=True):
-    """What became of it in the ticket's collection: "added", or "already_there"."""
+    """What became of it in the ticket's collection: "added", "already_there", or "collection_gone"."""
 
     status: str
     collection: str
@@ -109,6 +109,8 @@ def keep(
 def _placed(db: Connection, target: Target | None, skill_id: str, now: int) -> Placement | None:
     if target is None:
         return None
+    if not tickets.is_there(db, target):
+        return Placement("collection_gone", target.name)
     row = {"key_id": target.id, "skill_id": skill_id, "added_at": now}
     added = insert_absent(db, collection_skills, [row])
     return Placement("added" if added else "already_there", target.name)

@@ -123,8 +123,11 @@ def test_public_bytes_are_exact_and_immutable(api: World, person: Person, regist
         answer = client.get(path)
         assert (answer.status_code, answer.content) == (200, body)
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-        again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
+        tag = answer.headers["etag"]
+        # A proxy that compresses makes the tag weak.
+        for shown in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+            again = client.get(path, headers={"if-none-match": shown})
+            assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize(

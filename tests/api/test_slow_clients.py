@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from dynamic_api.errors import Refusal
 from dynamic_api.routes import answers, forms
-from dynamic_api.server.patience import HEAD_BYTES, Patient
+from dynamic_api.server.patience import HEAD_BYTES, REST_BYTES, Patient
 from tests.api.world import serving
 
 SLOW_SECONDS = 0.6
@@ -94,6 +95,33 @@ def test_body_that_does_not_come_is_refused(server: str) -> None:
         answer = rest(client)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b'"code":"body_too_slow"' in answer
+
+
+def test_body_that_is_refused_by_its_size_is_let_come(server: str) -> None:
+    """Who sends all of it before reading would else see a reset in place of the answer."""
+    body = b"x" * 3_000_000
+    with connected(server) as client:
+        for _ in range(2):
+            client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            answer = client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 413")
+            assert b"payload_too_large" in answer
+
+
+@pytest.mark.parametrize("most", [65_536, 4 * REST_BYTES])
+def test_refused_body_is_not_let_come_for_ever(server: str, most: int) -> None:
+    """Neither when it stops, nor when it is longer than any that is read."""
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (1 << 40)
+    with connected(server) as client:
+        client.sendall(head)
+        assert client.recv(4096).startswith(b"HTTP/1.1 413")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < most:
+                client.sendall(b"x" * 65_536)
+                sent += 65_536
+        assert rest(client) == b""
+    assert sent < 2 * REST_BYTES
 
 
 def test_who_is_answered_slowly_and_comes_again_is_served(server: str) -> None:

@@ -145,6 +145,7 @@ def test_hostile_zip_is_refused_and_costs_nothing(api: World, person: Person, ca
         ({"README.md": "no skill"}, "invalid_skill"),
         ({"SKILL.md": "no front matter"}, "invalid_skill"),
         ({"SKILL.md": "---\nname: Bad Name\ndescription: x\n---\nBody\n"}, "invalid_skill"),
+        ({"one/SKILL.md": "of two", "two/SKILL.md": "of two"}, "invalid_skill"),
         ({}, "empty-archive"),
     ],
 )
@@ -156,6 +157,17 @@ def test_what_is_no_skill_is_refused_with_all_problems(
     assert answer.status_code == 422
     assert error["code"] in {code, "zip-no-end", "zip-empty"}
     assert error["mend"]
+
+
+def test_collection_that_ended_after_the_ticket_gets_nothing(api: World, person: Person) -> None:
+    person.post("/api/v1/collections", json={"name": "short-lived", "skillSlugs": []})
+    token = ticket(person, collectionName="short-lived")["uploadToken"]
+    assert person.delete("/api/v1/collections/short-lived").status_code == 200
+    answer = upload(api, person, skill_zip("for-the-drive"), token=token)
+    assert answer.status_code == 201
+    assert answer.json()["collectionPlacement"] == {"status": "collection_gone", "collection": "short-lived"}
+    (item,) = person.get("/api/v1/drive").json()["data"]["skills"]
+    assert item["slug"] == "for-the-drive"
 
 
 def test_bad_bodies_are_refused(api: World, person: Person) -> None:

@@ -179,9 +179,9 @@ def read_prompt(folder: Folder) -> tuple[FrontMatter | None, tuple[Problem, ...]
     problems = list(_others(folder, prompt))
     file = folder.get(prompt)
     if file is None:
-        if not problems:
-            problems.append(_missing(folder, prompt))
-        return None, tuple(problems)
+        # A skill further down is inside nothing, and may be only a warning: it does not say what is missing.
+        misspelt = [problem for problem in problems if problem.rule != "prompt-nested"]
+        return None, tuple(misspelt or [_missing(folder, prompt)])
     front, found = read_front_matter(file.data)
     problems += (replace(problem, path=prompt) for problem in found)
     return front, tuple(problems)

@@ -15,6 +15,7 @@ def _head(old: str, new: str) -> str:
 
 CASES: tuple[Case, ...] = (
     case("prompt-missing", folder({"notes.md": "x"}), "", 0),
+    case("prompt-missing", folder({"one/SKILL.md": _TEXT}), "", 0),
     case("prompt-misspelt", folder({"skill.md": _TEXT}), "skill.md", 0),
     case("prompt-misspelt", folder({"Skill.MD": _TEXT}), "Skill.MD", 0),
     case("prompt-twice", skill(files={"skill.md": "x"}), "skill.md", 0),
