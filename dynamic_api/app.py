@@ -143,7 +143,7 @@ def _context(
         documents=RegistryDocuments(registry, known),
         advisories=load_osv(Path(osv)) if (osv := settings.uploads.osv_folder) else None,
         keys=keyring(settings.credentials.keys, secret),
-        webhook_client=Outbound(allowed=settings.webhooks.allow_hosts),
+        webhook_client=Outbound(allowed=settings.webhooks.allow_hosts, ports=settings.webhooks.ports),
         github=github,
         sources=Sources(github, rules.sources, fresh=timedelta(seconds=rules.source_seconds)),
         inbox=Inbox(database, catalogue, settings.telemetry),
@@ -183,7 +183,9 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
 
 def _tasks(context: Context) -> tuple[Task, ...]:
     rules, clock = context.settings.webhooks, context.clock
-    deliverer = Deliverer(context.database, context.webhook_client, context.keys, rules, clock)
+    deliverer = Deliverer(
+        context.database, context.webhook_client, context.keys, rules, clock, context.metrics
+    )
     housekeeper = Housekeeper(context.database, context.private_store, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
     own = (context.inbox.run, context.accesses.run, Anchors(context.database, clock).run)

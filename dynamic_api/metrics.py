@@ -27,6 +27,22 @@ class Metrics:
             "Generation of the catalogue that is served.",
             registry=self.registry,
         )
+        self.deliveries = Counter(
+            "skillpress_webhook_deliveries_total",
+            "Tries to deliver an event, by what came of them: delivered, failed for good, or to be retried.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.queue_length = Gauge(
+            "skillpress_webhook_queue_length",
+            "Deliveries that wait, in the whole deployment.",
+            registry=self.registry,
+        )
+        self.queue_seconds = Gauge(
+            "skillpress_webhook_queue_overdue_seconds",
+            "How long ago the oldest delivery that waits should have gone out.",
+            registry=self.registry,
+        )
         self._counters: dict[tuple[str, str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,6 +22,8 @@ class Webhooks(Section, frozen=True):
     """Wait before the first further try; doubled for each."""
     allow_hosts: tuple[str, ...] = ()
     """`host:port` that may be private, loopback or plain HTTP, for tests and receivers inside the house."""
+    ports: tuple[Annotated[int, Meta(ge=1, le=65535)], ...] = (443, 8443)
+    """Ports of other hosts that events are sent to; empty: any."""
     per_account: int = 20
     """Subscriptions that an account may hold."""
     at_once: int = 16

@@ -38,6 +38,8 @@ class Server(_Section, frozen=True):
     """Origins that browsers may call from."""
     grace_seconds: float = 10.0
     """How long requests that are under way may take after the signal to stop."""
+    send_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    """A client that takes less than 1 KiB a second of its answer for so long is cut off."""
     access_log: bool = True
     """Whether each request is a line on standard error."""
     body_bytes: int = MIB

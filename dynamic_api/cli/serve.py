@@ -71,19 +71,17 @@ def serve(
         key = None
         if no_api:
             from dynamic_api.server.static import published
+            from dynamic_api.settings import Server
 
-            config = running.configured(
-                published(folder), _GRACE_SECONDS, running.Certificate(tls_cert, tls_key), lifespan="off"
-            )
+            rules, certificate = Server(grace_seconds=_GRACE_SECONDS), running.Certificate(tls_cert, tls_key)
+            config = running.configured(published(folder), rules, certificate, lifespan="off")
         else:
             from dynamic_api.settings import load
 
             settings = load(settings_file)
             place, key = _prepared(settings, data, exclusive=True)
             make = running.Make(settings, place, url, folder.resolve())
-            config = running.configured(
-                make, settings.server.grace_seconds, running.Certificate(tls_cert, tls_key)
-            )
+            config = running.configured(make, settings.server, running.Certificate(tls_cert, tls_key))
         click.echo(f"serving {folder} at {url}/", err=True)
         _tell(key, data)
         running.run(config, listener)
@@ -135,7 +133,7 @@ def api(
         place, key = _prepared(settings, data, exclusive=not settings.data.database_url)
         make = running.Make(settings, place, url)
         config = running.configured(
-            make, settings.server.grace_seconds, running.Certificate(tls_cert, tls_key), workers=workers
+            make, settings.server, running.Certificate(tls_cert, tls_key), workers=workers
         )
         click.echo(f"serving the API at {url}/", err=True)
         if told := limiter.warning(settings.limits.storage, workers):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import httpcore2
 import httpx2
 
-from dynamic_api.errors import Invalid, TimedOut, Upstream
+from dynamic_api.errors import Invalid, TimedOut, Unprocessable, Upstream
 from dynamic_api.outbound.dial import Dial, GuardedBackend, dial_tcp, pair
 from dynamic_api.outbound.resolve import Resolver, SystemResolver
 
@@ -47,23 +47,26 @@ class Outbound:
     """Sends requests to public https addresses, each over a connection of its own.
 
     `allowed` are exact `host:port` pairs that may be private, and asked without TLS: for tests, and for
-    targets that the operator trusts. Nothing is taken from the environment: no proxy, no netrc.
+    targets that the operator trusts. `ports` are those that other hosts may be asked at; empty: any.
+    Nothing is taken from the environment: no proxy, no netrc.
     """
 
     def __init__(
         self,
         *,
         allowed: Iterable[str] = (),
+        ports: Iterable[int] = (),
         resolver: Resolver = SYSTEM,
         dial: Dial = dial_tcp,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed = frozenset(allowed)
+        self._ports = tuple(sorted(ports))
         self._tls = tls
         self._backend = GuardedBackend(resolver, dial, self._allowed)
 
     def url(self, url: str) -> httpx2.URL:
-        """`url` as it would be asked, without looking its name up. Raises Invalid."""
+        """`url` as it would be asked, without looking its name up. Raises Invalid, Unprocessable."""
         try:
             found = httpx2.URL(url)
         except (httpx2.InvalidURL, ValueError, TypeError) as error:
@@ -72,9 +75,21 @@ class Outbound:
             raise _bad("is no web address", "give one such as https://hooks.example/x")
         if found.userinfo:
             raise _bad("holds a password", "give the address without a user")
-        if found.scheme != "https" and pair(_host(found), _port(found)) not in self._allowed:
-            raise _bad("is not https", "use https")
+        if pair(_host(found), _port(found)) not in self._allowed:
+            self._require_public(found)
         return found.copy_with(fragment=None)
+
+    def _require_public(self, found: httpx2.URL) -> None:
+        """What is asked of an address that is on no list."""
+        if found.scheme != "https":
+            raise _bad("is not https", "use https")
+        if self._ports and _port(found) not in self._ports:
+            raise Unprocessable(
+                "port_refused",
+                f"nothing is sent to port {_port(found)}",
+                place=pair(_host(found), _port(found)),
+                mend=f"use one of {', '.join(map(str, self._ports))}, or have the operator allow it",
+            )
 
     async def check(self, url: str) -> None:
         """Raise what a request to `url` would raise before it connects: Invalid, Unprocessable, Upstream."""
@@ -93,7 +108,7 @@ class Outbound:
     ) -> Answer:
         """The answer to one request; the bytes of one with status 200 go to `sink` if there is one.
 
-        Raises Invalid, Unprocessable (address_refused), Upstream, TimedOut.
+        Raises Invalid, Unprocessable (address_refused, port_refused), Upstream, TimedOut.
         """
         target = self.url(url)
         place = _host(target)

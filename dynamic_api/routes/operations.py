@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from contextlib import suppress
 
 from msgspec import Struct
 from sqlalchemy import Connection, text
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from dynamic_api.errors import Refusal
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
+from dynamic_api.services import deliveries
 
 STORE_SECONDS = 1.0
 """How long readiness waits for the private store."""
@@ -66,6 +69,14 @@ async def _database(call: Call) -> str:
 
 
 async def metrics(call: Call) -> Response:
+    context = call.context
+    length, seconds = math.nan, math.nan
+    with suppress(Refusal):
+        # Without a database the rest is told all the same.
+        queue = await context.database.read(lambda db: deliveries.queue(db, call.now))
+        length, seconds = queue.waiting, queue.overdue_seconds
+    context.metrics.queue_length.set(length)
+    context.metrics.queue_seconds.set(seconds)
     return Response(call.context.metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -86,7 +86,7 @@ def replay_delivery(db: Connection, call: Call) -> Delivery:
 
 
 _MISSING = {404: ("webhook_not_found",)}
-_BAD_TARGET = {400: ("validation_error", "bad_url"), 422: ("address_refused", "host_unknown")}
+_BAD_TARGET = {400: ("validation_error", "bad_url"), 422: ("address_refused", "host_unknown", "port_refused")}
 
 ENDPOINTS = (
     Endpoint(

@@ -1,8 +1,11 @@
-"""How long, and how much, a client may take to say what it wants; uvicorn would wait and read for ever."""
+"""How long a client may take to say what it wants and to take what it gets; uvicorn would wait for ever."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,6 +13,10 @@ HEAD_BYTES = 64 * 1024
 """The request line and headers together, at the most."""
 REST_BYTES = 16 * 1024 * 1024
 """What may still come of a body that was answered before its end."""
+SLOWEST = 1024
+"""Bytes a second that a client has to take of an answer that waits for it."""
+SEND_SECONDS = 30.0
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Patient(HttpToolsProtocol):
@@ -17,13 +24,22 @@ class Patient(HttpToolsProtocol):
 
     Between two requests uvicorn's own limit holds, and for a body that of its route. What comes of a body
     after the answer is thrown away: who sends all before reading would lose the answer with the connection.
+
+    An answer of which less than SLOWEST a second was taken for `send_seconds` is cut off: uvicorn keeps at
+    most one piece of a streamed answer in memory, but would keep that, and what makes the next one, for ever.
     """
 
     head_seconds = 15.0
     _waiting: asyncio.TimerHandle | None = None
+    _watching: asyncio.TimerHandle | None = None
     _head = 0
     _in_body = False
     _rest = 0
+    _left = 0
+
+    def __init__(self, *args: Any, send_seconds: float = SEND_SECONDS, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.send_seconds = send_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -32,6 +48,19 @@ class Patient(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+        self._stop_watching()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_watching()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         in_rest = self._in_body and self._is_answered()
@@ -73,9 +102,34 @@ class Patient(HttpToolsProtocol):
 
     def _wait(self) -> None:
         self._head = 0
-        self._waiting = self.loop.call_later(self.head_seconds, self.transport.close)
+        self._waiting = self.loop.call_later(self.head_seconds, self._close)
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Look later whether the client took something of what waits for it. Closing waits for that too."""
+        self._left = self.transport.get_write_buffer_size()
+        if self._left and self._watching is None:
+            self._watching = self.loop.call_later(self.send_seconds, self._look)
+
+    def _look(self) -> None:
+        self._watching = None
+        taken = self._left - self.transport.get_write_buffer_size()
+        if taken < min(self._left, SLOWEST * self.send_seconds):
+            # At once, or the system would go on to offer what it has buffered.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self.transport.abort()
+        else:
+            self._watch()
+
+    def _stop_watching(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None

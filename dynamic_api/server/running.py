@@ -6,9 +6,10 @@ import logging
 import signal
 import socket
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -18,7 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from dynamic_api import logs
 from dynamic_api.server.data_folder import DataFolder
 from dynamic_api.server.patience import Patient
-from dynamic_api.settings import Settings
+from dynamic_api.settings import Server, Settings
 from registry_builder.core.errors import Trouble
 
 
@@ -46,9 +47,7 @@ class Certificate:
     key: Path | None = None
 
 
-def configured(
-    app: ASGIApp | Make, grace_seconds: float, certificate: Certificate, **more: Any
-) -> uvicorn.Config:
+def configured(app: ASGIApp | Make, rules: Server, certificate: Certificate, **more: Any) -> uvicorn.Config:
     """A server's configuration. Raises Trouble for a certificate that cannot be used."""
     tls: dict[str, Any] = {"ssl_certfile": certificate.chain, "ssl_keyfile": certificate.key}
     try:
@@ -62,13 +61,13 @@ def configured(
         factory=isinstance(app, Make),
         access_log=False,
         log_level="error",
-        http=Patient,
+        http=cast(Any, partial(Patient, send_seconds=rules.send_seconds)),
         # Its own lines are no JSON: those of the API's process go where all others go.
         log_config=None if isinstance(app, Make) else LOGGING_CONFIG,
         server_header=False,
         proxy_headers=False,
         ws="none",
-        timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        timeout_graceful_shutdown=max(1, round(rules.grace_seconds)),
         **tls,
         **more,
     )

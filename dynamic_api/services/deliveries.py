@@ -7,7 +7,7 @@ import hmac
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, Select, delete, desc, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, desc, func, or_, select, update
 
 from dynamic_api.clock import written
 from dynamic_api.database.tables import webhook_deliveries as deliveries
@@ -63,6 +63,13 @@ class Outcome(Struct, frozen=True):
         return self.status is not None and 200 <= self.status < 300
 
 
+class Queue(Struct, frozen=True):
+    """What waits: how many, and how many seconds ago the oldest should have gone out."""
+
+    waiting: int
+    overdue_seconds: float
+
+
 def any_due(db: Connection, now: int) -> bool:
     """Whether `claim` would give something: cheap, and asked first."""
     return db.execute(_due(now, 1)).first() is not None
@@ -109,25 +116,37 @@ def _due(now: int, most: int) -> Select[Any]:
     )
 
 
-def settle(db: Connection, taken: Claim, outcome: Outcome, rules: Webhooks, now: int) -> None:
-    """Write down what came of it, unless the lease ran out and somebody else has it."""
+def queue(db: Connection, now: int) -> Queue:
+    """How much waits, and for how long the oldest delivery that is due."""
+    count, due_at = db.execute(
+        select(func.count(), func.min(deliveries.c.due_at)).where(deliveries.c.status == WAITING)
+    ).one()
+    return Queue(count, 0.0 if due_at is None else max(0, now - due_at) / 1000)
+
+
+def settle(db: Connection, taken: Claim, outcome: Outcome, rules: Webhooks, now: int) -> str | None:
+    """Write down what came of it; what the delivery is now, or None when the lease ran out meanwhile."""
     values: dict[str, Any] = {
         "claimed_until": None,
         "response_status": outcome.status,
         "error": outcome.error,
     }
+    status = WAITING
     if outcome.good or taken.attempts > rules.retries:
-        values |= {"status": DELIVERED if outcome.good else FAILED, "finished_at": now}
+        status = DELIVERED if outcome.good else FAILED
+        values |= {"status": status, "finished_at": now}
     else:
         values |= {"due_at": now + int(rules.backoff_seconds * 1000 * 2 ** (taken.attempts - 1))}
     ours = (deliveries.c.id == taken.id, deliveries.c.claimed_until == taken.until)
-    if db.execute(update(deliveries).where(*ours).values(values)).rowcount:
-        last = {
-            "last_delivery_status": outcome.status,
-            "last_delivery_error": outcome.error,
-            "last_delivery_at": now,
-        }
-        db.execute(update(hooks).where(hooks.c.id == taken.webhook_id).values(last))
+    if not db.execute(update(deliveries).where(*ours).values(values)).rowcount:
+        return None
+    last = {
+        "last_delivery_status": outcome.status,
+        "last_delivery_error": outcome.error,
+        "last_delivery_at": now,
+    }
+    db.execute(update(hooks).where(hooks.c.id == taken.webhook_id).values(last))
+    return status
 
 
 def headers(taken: Claim, keys: Keyring) -> dict[str, str]:

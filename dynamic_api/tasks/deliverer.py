@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal
 from dynamic_api.logs import log
+from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Bounds, Outbound
 from dynamic_api.sealing import Keyring, Unopened
 from dynamic_api.sections import Webhooks
 from dynamic_api.services import deliveries
 from dynamic_api.services.deliveries import Claim, Outcome
+from dynamic_api.services.events import DELIVERED, FAILED, WAITING
 
 UNOPENED = "secret_unreadable"
+RETRIED = "retried"
 
 
 @dataclass(slots=True)
@@ -31,10 +34,13 @@ class Deliverer:
     keys: Keyring
     rules: Webhooks
     clock: Callable[[], int]
+    metrics: Metrics
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Take and send what is due. Nothing that fails ends it."""
+        for outcome in (DELIVERED, FAILED, RETRIED):
+            self.metrics.deliveries.labels(outcome)
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -67,9 +73,11 @@ class Deliverer:
     async def _deliver(self, taken: Claim) -> None:
         outcome = await self._send(taken)
         try:
-            await self.database.write(
+            status = await self.database.write(
                 lambda db: deliveries.settle(db, taken, outcome, self.rules, self.clock())
             )
+            if status is not None:
+                self.metrics.deliveries.labels(RETRIED if status == WAITING else status).inc()
         except Refusal as refusal:
             # The lease runs out, and it is sent again: the receiver knows it by its id.
             log.warning("webhook delivery %s: %s", taken.id, refusal.message)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from dynamic_api.errors import Refusal
@@ -129,3 +133,98 @@ def test_who_is_answered_slowly_and_comes_again_is_served(server: str) -> None:
         for path in (b"/slow", b"/", b"/slow"):
             client.sendall(GET.replace(b"/ ", path + b" ", 1))
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+PIECE = 256 * 1024
+PIECES = 400
+
+
+class Sender:
+    """An app that answers `/stream` piece by piece and anything else at once, and counts what it gave."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.ended = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.given = 0
+        self.ended.clear()
+        try:
+            if scope["path"] == "/stream":
+                await StreamingResponse(self.pieces())(scope, receive, send)
+            else:
+                await Response(bytes(PIECE * PIECES))(scope, receive, send)
+        finally:
+            self.ended.set()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        for _ in range(PIECES):
+            await asyncio.sleep(0)
+            yield bytes(PIECE)
+            self.given += 1
+
+
+@pytest.fixture(scope="module")
+def sender() -> Iterator[tuple[Sender, str]]:
+    made = Sender()
+    http = partial(Patient, send_seconds=0.4)
+    with serving(made, http=http, lifespan="off", timeout_keep_alive=1) as url:
+        yield made, urlsplit(url).netloc
+
+
+def narrow(server: str, path: bytes) -> socket.socket:
+    """A client that has asked for `path`, and for which the system keeps little."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    client.settimeout(20)
+    host, _, port = server.partition(":")
+    client.connect((host, int(port)))
+    client.sendall(GET.replace(b"/ ", path + b" ", 1))
+    return client
+
+
+def test_who_takes_nothing_of_a_stream_is_cut_and_little_of_it_was_made(
+    sender: tuple[Sender, str],
+) -> None:
+    app, server = sender
+    with narrow(server, b"/stream") as client:
+        assert app.ended.wait(20)
+        assert app.given < 40
+        assert len(rest(client)) < PIECE * PIECES / 2
+
+
+def test_who_drips_is_cut_as_well(sender: tuple[Sender, str]) -> None:
+    """A byte now and then is no progress."""
+    app, server = sender
+    with narrow(server, b"/stream") as client:
+        while not app.ended.wait(0.05):
+            client.recv(1)
+    assert app.given < 40
+
+
+@pytest.mark.parametrize("path", [b"/stream", b"/whole"])
+def test_who_pauses_for_less_gets_all(sender: tuple[Sender, str], path: bytes) -> None:
+    app, server = sender
+    with narrow(server, path) as client:
+        size = 0
+        while size < PIECE * PIECES:
+            size += len(client.recv(4 * 1024 * 1024))
+            if app.given == 1:
+                app.ended.wait(0.1)
+    assert app.ended.wait(20)
+
+
+def test_answer_that_is_made_whole_is_not_kept_for_ever(sender: tuple[Sender, str]) -> None:
+    """The app is done, and closing a connection in good order would wait for its reader."""
+    app, server = sender
+    with narrow(server, b"/whole") as client:
+        assert app.ended.wait(20)
+        client.setblocking(True)
+        assert poll_end(client)
+
+
+def poll_end(client: socket.socket) -> bool:
+    """Whether the server gives the connection up, seen without reading from it."""
+    watch = select.poll()
+    watch.register(client, 0)
+    return bool(watch.poll(20_000))

@@ -369,6 +369,8 @@ def test_account_has_a_limit(somebody: Person, receiver: Receiver) -> None:
         ("https://10.1.2.3:8443/x", 422, "address_refused"),
         ("https://localhost/x", 422, "address_refused"),
         ("https://no-such-host.invalid/x", 422, "host_unknown"),
+        ("https://hooks.example:22/x", 422, "port_refused"),
+        ("https://127.0.0.1:6379/", 422, "port_refused"),
     ],
 )
 def test_address_is_looked_at_first(somebody: Person, url: str, status: int, code: str) -> None:
@@ -385,8 +387,8 @@ def test_address_is_looked_at_again_when_it_is_used(
 ) -> None:
     """6, hardening: a name that came to lead inside is refused at the delivery."""
     hook = subscribe(somebody, receiver.url("/moved"))
-    host, _, port = receiver.address.partition(":")
-    inside = f"https://{host}:{int(port) + 1}/"
+    host = receiver.address.partition(":")[0]
+    inside = f"https://{host}:8443/"
     hooks.write(
         lambda db: db.execute(update(webhooks).where(webhooks.c.id == hook["id"]).values(target_url=inside))
     )
@@ -502,6 +504,42 @@ def test_retries_with_back_off(tmp_path: Path, registry: Path, receiver: Receive
         (line,) = settled(person, bad["id"])
         assert (line["status"], line["attempts"], line["response_status"]) == ("failed", 3, 500)
         assert len(receiver.at("/hopeless")) == 3
+
+
+def counted(world: World) -> dict[str, float]:
+    """What `/metrics` says of webhooks: the last word of a series' name, or its label → value."""
+    lines = world.anonymous.get("/metrics").text.splitlines()
+    found = [line.rpartition(" ") for line in lines if line.startswith("skillpress_webhook_")]
+    return {
+        re.sub(r'.*outcome="(\w+)".*|skillpress_webhook_queue_', r"\1", name): float(value)
+        for name, _, value in found
+        if "_created" not in name
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metrics_count_tries_and_what_waits(
+    tmp_path: Path, registry: Path, receiver: Receiver, kind: str, request: pytest.FixtureRequest
+) -> None:
+    rules = {"allow_hosts": [receiver.address], "poll_seconds": 0.02, "retries": 1, "backoff_seconds": 0.02}
+    receiver.answers |= {"/second": [500], "/never": [500, 500]}
+    url = new_url(kind, tmp_path, request)
+    with world(tmp_path / "data", url, {"webhooks": rules}, registry) as made:
+        assert counted(made) == {
+            "delivered": 0, "failed": 0, "retried": 0, "length": 0, "overdue_seconds": 0
+        }  # fmt: skip
+        person = made.person()
+        found = [subscribe(person, receiver.url(path)) for path in ("/first", "/second", "/never")]
+        spend(made, person, 15)
+        for hook in found:
+            settled(person, hook["id"])
+        queue(made, found[0]["id"], 2, due_at=made.clock() + 60_000)
+        counts = counted(made)
+        assert counts == {
+            "delivered": 2, "failed": 1, "retried": 2, "length": 2, "overdue_seconds": 0
+        }  # fmt: skip
+        queue(made, found[1]["id"], 1, due_at=made.clock() - 5_000, claimed_until=made.clock() + 60_000)
+        assert 5 <= counted(made)["overdue_seconds"] < 30
 
 
 def test_stop_keeps_what_waits(tmp_path: Path, registry: Path, receiver: Receiver) -> None:

@@ -50,6 +50,29 @@ def contexts(authority: Authority) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, ssl.create_default_context(cafile=authority.root)
 
 
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("https://hook.example/", None),
+        ("https://hook.example:8443/", None),
+        ("https://hook.example:22/", "port_refused"),
+        ("https://hook.example:80/", "port_refused"),
+        ("http://hook.example:443/", "bad_url"),
+        ("https://friend.example:9/", None),
+        ("https://friend.example:10/", "port_refused"),
+    ],
+)
+def test_only_some_ports_are_asked(url: str, code: str | None) -> None:
+    outbound = Outbound(allowed=["friend.example:9"], ports=(443, 8443), resolver=Names({}))
+    if code is None:
+        assert outbound.url(url)
+        return
+    with pytest.raises(Refusal) as caught:
+        outbound.url(url)
+    assert caught.value.code == code
+    assert Outbound().url(url.replace("http:", "https:"))
+
+
 def test_request_carries_the_name_the_body_and_no_more_than_asked_for() -> None:
     async def scenario() -> None:
         async with serving(saying(ok(b"fine", X_Who="me"))) as served:
