@@ -144,8 +144,7 @@ def _report(number: int, key: str) -> bytes:
             "asset_name": f"private-{line:06}",
             "asset_version": "1",
             "asset_type": "skill",
-            "timestamp": f"2026-11-28T10:{number % 60:02}:{line % 60:02}Z",
-            "id": f"{number}-{line}",
+            "timestamp": f"2026-11-28T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.{line:03}Z",
         }
         for line in range(LINES)
     ]

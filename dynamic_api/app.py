@@ -54,6 +54,7 @@ from dynamic_api.tasks.deliverer import Deliverer
 from dynamic_api.tasks.housekeeping import Housekeeper
 from dynamic_api.tasks.inbox import Inbox
 from dynamic_api.tasks.source_keeper import SourceKeeper
+from dynamic_api.tasks.usage import Usage
 from registry_builder.core.errors import Misuse
 from registry_builder.store.target import open_reader
 
@@ -150,6 +151,7 @@ def _context(
         leaderboard=Leaderboard(database, known),
         locks=Locks(database, known, public_url),
         accesses=Accesses(database, _chain(settings)),
+        usage=Usage(database),
     )
 
 
@@ -188,7 +190,7 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     )
     housekeeper = Housekeeper(context.database, context.private_store, context.settings, clock)
     keeper = SourceKeeper(context.sources, clock)
-    own = (context.inbox.run, context.accesses.run, Anchors(context.database, clock).run)
+    own = (context.inbox.run, context.accesses.run, context.usage.run, Anchors(context.database, clock).run)
     bundles = BundleKeeper(context.database, context.published, context.private_store, clock)
     return (deliverer.run, *own, housekeeper.run, keeper.run, bundles.run)
 

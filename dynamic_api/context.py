@@ -31,6 +31,7 @@ from dynamic_api.services.published import Published
 from dynamic_api.settings import Settings
 from dynamic_api.tasks.accesses import Accesses
 from dynamic_api.tasks.inbox import Inbox
+from dynamic_api.tasks.usage import Usage
 from registry_builder.store.base import Reader
 
 CALLERS_KEPT = 10_000
@@ -65,6 +66,7 @@ class Context:
     leaderboard: Leaderboard
     locks: Locks
     accesses: Accesses
+    usage: Usage
     runs: Runs = field(init=False)
     """Made of the other parts, right after them."""
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)

@@ -13,12 +13,15 @@ from dynamic_api.ai_query.sse import MEDIA_TYPE, events
 from dynamic_api.ai_query.stream import stream
 from dynamic_api.routes import forms, sx_answers
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
-from dynamic_api.services import asset_usage, profiles
+from dynamic_api.services import profiles
+from dynamic_api.services.asset_usage import Report
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.services.profiles import Profile, Profiles
-from dynamic_api.sx.usage import read_usage
+from dynamic_api.sx.usage import require_usage
 
 USAGE_BYTES = 16 * 1024 * 1024
+QUICK_BYTES = 64 * 1024
+"""A report up to this size is read on the loop: that takes less than a thread."""
 
 
 class Chosen(Struct, frozen=True):
@@ -45,10 +48,16 @@ async def report_usage(call: Call) -> Response:
     """Exactly 204, once all of it is on disk; or nothing of it was counted."""
     raw = await forms.raw_body(call.request, USAGE_BYTES)
     caller, now = call.caller, call.now
-    read = await asyncio.to_thread(read_usage, raw, caller.user_id, asset_usage.moment(now))
-    if read:
-        await call.context.database.write(lambda db: asset_usage.store(db, caller, read, now))
+    if await _has_events(raw):
+        report = Report(received_at=now, reporter_id=caller.user_id, actor=caller.email, body=raw)
+        await call.context.usage.keep(report)
     return Response(status_code=204)
+
+
+async def _has_events(raw: bytes) -> bool:
+    if len(raw) <= QUICK_BYTES:
+        return require_usage(raw)
+    return await asyncio.to_thread(require_usage, raw)
 
 
 def list_profiles(db: Connection, call: Call) -> Profiles:

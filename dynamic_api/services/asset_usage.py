@@ -1,19 +1,34 @@
-"""Uses of assets as clients report them: each counts once, and is on disk before the answer."""
+"""Uses of assets as clients report them: on disk before the answer, counted a moment later, each once.
+
+A report is kept whole, one row for all of its lines, and counted from there: five B-trees for each line are
+too dear for a client that waits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from msgspec.structs import asdict
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
 
-from dynamic_api.database.tables import usage_events
-from dynamic_api.services.caller import Caller
-from dynamic_api.sx.usage import Event
+from dynamic_api.database import bulk
+from dynamic_api.database.tables import usage_events, usage_reports
+from dynamic_api.sx.usage import read_usage
+
+BYTES = 256 * 1024
+"""Of reports, counted in one transaction: about 2,000 lines, so that other writes do not wait long."""
+AT_ONCE = 200
+Row = tuple[object, ...]
+_COLUMNS = tuple(column.name for column in usage_events.c)
+_FIELDS = ("received_at", "reporter_id", "actor", "body")
+_KEEP = insert(usage_reports)
+_NUMBER = usage_reports.c.number
+_GIVEN = _NUMBER.in_(bindparam("numbers", expanding=True))
+_SIZES = select(_NUMBER, func.length(usage_reports.c.body)).order_by(_NUMBER).limit(AT_ONCE)
+_WAITING = select(usage_reports).where(_GIVEN).order_by(_NUMBER)
+_TAKE = delete(usage_reports).where(_GIVEN).returning(_NUMBER)
 
 
 class Used(Struct, frozen=True):
@@ -37,29 +52,62 @@ class Filter(Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-def store(db: Connection, caller: Caller, events: Sequence[Event], now: int) -> None:
-    """Keep those of `events` that are new."""
-    rows = [
-        {
-            "id": event.id,
-            "at": int(event.time.timestamp() * 1000),
-            "received_at": now,
-            "reporter_id": caller.user_id,
-            "actor": (event.actor or caller.email)[:320],
-            "asset_name": event.asset_name,
-            "asset_version": event.asset_version,
-            "asset_type": event.asset_type,
-        }
-        for event in events
+class Report(Struct, frozen=True, kw_only=True):
+    """The lines of one report as they came; `actor` used what the lines do not say who used."""
+
+    received_at: int
+    reporter_id: str
+    actor: str
+    body: bytes
+
+
+def keep(db: Connection, reports: Sequence[Report]) -> None:
+    """Put `reports`, which were checked, on disk."""
+    db.execute(_KEEP, [asdict(each) for each in reports])
+
+
+def waiting(db: Connection) -> dict[int, Report]:
+    """The oldest reports that are not counted yet, about BYTES of them: number → report."""
+    sizes = db.execute(_SIZES).fetchall()
+    numbers: list[int] = []
+    left = BYTES
+    for number, size in sizes:
+        if numbers and size > left:
+            break
+        numbers.append(number)
+        left -= size
+    if not numbers:
+        return {}
+    rows = db.execute(_WAITING, {"numbers": numbers}).fetchall()
+    return {row.number: Report(**{name: getattr(row, name) for name in _FIELDS}) for row in rows}
+
+
+def rows_of(report: Report) -> list[Row]:
+    """Its events, ready to be counted."""
+    read = read_usage(report.body, report.reporter_id, moment(report.received_at))
+    return [
+        (
+            event.id,
+            int(event.time.timestamp() * 1000),
+            report.received_at,
+            report.reporter_id,
+            (event.actor or report.actor)[:320],
+            event.asset_name,
+            event.asset_version,
+            event.asset_type,
+        )
+        for event in read
     ]
-    db.execute(_statement(db.dialect.name), rows)
 
 
-@cache
-def _statement(dialect: str) -> Any:
-    """Nothing is asked back, so that the driver sends all rows at once."""
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(usage_events).on_conflict_do_nothing()
+def count(db: Connection, rows: Mapping[int, Sequence[Row]]) -> None:
+    """Take reports (number → events) off the queue, and keep those of their events that are new.
+
+    Whoever takes a report off counts it, so that each is counted once, also with several at it.
+    """
+    taken = db.execute(_TAKE, {"numbers": list(rows)}).scalars().all()
+    events = sorted(row for number in taken for row in rows[number])
+    bulk.append(db, usage_events, _COLUMNS, events, absent=True)
 
 
 def moment(now: int) -> datetime:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from dynamic_api.errors import Invalid, TooLarge
 from dynamic_api.sx.vocabulary import kind_of
@@ -22,8 +23,8 @@ from registry_builder.core.shown import shown
 
 _AHEAD = timedelta(days=1)
 
-_Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00]*\Z")]
-_Short = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*\Z")]
+_Name = Annotated[str, Meta(min_length=1, max_length=200)]
+_Short = Annotated[str, Meta(max_length=200)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
@@ -64,6 +65,14 @@ class _Line(Struct, frozen=True):
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Line)
+_ID, _48_BITS = 32, (1 << 48) - 1
+_NUL = b"\\u0000"
+"""How JSON spells what no database takes. It may also be a backslash and five characters."""
+
+
+def require_usage(body: bytes, limits: UsageLimits = DEFAULT) -> bool:
+    """Whether there is any event in `body`. Raises as `read_usage` does."""
+    return bool(_read(body, limits))
 
 
 def read_usage(body: bytes, caller: str, now: datetime, limits: UsageLimits = DEFAULT) -> tuple[Event, ...]:
@@ -74,14 +83,36 @@ def read_usage(body: bytes, caller: str, now: datetime, limits: UsageLimits = DE
     events: list[Event] = []
     seen: Counter[str] = Counter()
     latest = now + _AHEAD
-    for number, text in _lines(body, limits):
-        line = _decoded(number, text)
+    for line in _read(body, limits):
         time = _utc(line.timestamp, now)
         key = _key(line, caller, time)
         seen[key] += 1
         # A wrong clock counts as now, but its own time is what a line is known again by.
         events.append(_event(line, key, seen[key], now if time > latest else time))
     return tuple(events)
+
+
+def _read(body: bytes, limits: UsageLimits) -> Sequence[_Line]:
+    found = _at_once(body, limits)
+    return [_decoded(number, text) for number, text in _lines(body, limits)] if found is None else found
+
+
+def _at_once(body: bytes, limits: UsageLimits) -> Sequence[_Line] | None:
+    """Every line, of a body as sx sends it; None for one that has to be looked at line by line.
+
+    Outside of strings, which hold no line ends, "}" is followed by "{" only between two whole objects.
+    """
+    text = body.rstrip()
+    if _NUL in text:
+        return None
+    try:
+        found = _DECODER.decode_lines(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if not text.count(b"\n") == text.count(b"}\n{") == len(found) - 1 or len(found) > limits.lines:
+        return None
+    fits = len(body) <= limits.line_bytes or max(map(len, body.split(b"\n"))) <= limits.line_bytes
+    return found if fits else None
 
 
 def _lines(body: bytes, limits: UsageLimits) -> Iterator[tuple[int, bytes]]:
@@ -102,19 +133,32 @@ def _lines(body: bytes, limits: UsageLimits) -> Iterator[tuple[int, bytes]]:
 
 def _decoded(number: int, text: bytes) -> _Line:
     try:
-        return _DECODER.decode(text)
+        line = _DECODER.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        what = f"line {number}: {shown(str(error))}"
-        mend = "send one JSON object a line, with asset_name; nothing of this report was counted"
-        raise Invalid("usage-line-invalid", what, place=f"line {number}", mend=mend) from error
+        raise _invalid(number, str(error)) from error
+    if _NUL in text and any("\0" in value for value in astuple(line) if isinstance(value, str)):
+        raise _invalid(number, "a text has a NUL")
+    return line
+
+
+def _invalid(number: int, why: str) -> Invalid:
+    mend = "send one JSON object a line, with asset_name; nothing of this report was counted"
+    what = f"line {number}: {shown(why)}"
+    return Invalid("usage-line-invalid", what, place=f"line {number}", mend=mend)
 
 
 def _key(line: _Line, caller: str, time: datetime) -> str:
     """What tells two events of one caller apart. Without a time of its own a line is of the time it came."""
     given = line.id or line.event_id
     if given:
-        return _digest(("id", caller, given))
-    return _digest(("line", caller, line.actor, line.asset_name, line.asset_version, line.asset_type, time))
+        return _digest(("id", caller, given))[:_ID]
+    parts = ("line", caller, line.actor, line.asset_name, line.asset_version, line.asset_type, time)
+    return _timed(_digest(parts), int(time.timestamp() * 1000))
+
+
+def _timed(digest: str, at: int) -> str:
+    """The digest behind its time, so that what was used together lies together in the index of ids."""
+    return f"{at & _48_BITS:012x}{digest}"[:_ID]
 
 
 def _event(line: _Line, key: str, occurrence: int, time: datetime) -> Event:
@@ -122,7 +166,7 @@ def _event(line: _Line, key: str, occurrence: int, time: datetime) -> Event:
     is_named = line.id or line.event_id
     kind = kind_of(line.asset_type)
     return Event(
-        id=key if is_named or occurrence == 1 else _digest((key, occurrence)),
+        id=key if is_named or occurrence == 1 else (key[:12] + _digest((key, occurrence)))[:_ID],
         asset_name=line.asset_name,
         asset_version=line.asset_version,
         asset_type=kind.lock if kind else line.asset_type,

@@ -237,6 +237,7 @@ def test_stats_and_audit(api: World, sx: SxClient, person: Person, name: str, tm
         event = {"asset_name": name, "asset_version": "1", "asset_type": "skill"}
         sx.usage.put({**event, "timestamp": f"2026-11-28T10:00:{number:02}Z"})
     assert sx.usage.flush(sx.wire) == 60
+    asyncio.run(api.app.context.usage.count())
     found = sx.stats(asset=name, kind="skill", since="2026-11-28T00:00:00Z")
     assert (found.by_asset[name], found.by_actor[person.email]) == (60, 60)
     assert sx.stats(asset=name, until="2026-11-01T00:00:00Z").events == []

@@ -166,6 +166,39 @@ def test_usage_is_on_disk_at_204_and_counts_once(api: World, person: Person, nam
     assert person.post("/api/skills/usage", content=b"").status_code == 204
 
 
+def test_what_a_process_left_uncounted_counts_once(api: World, person: Person, name: str) -> None:
+    """A report is on disk at 204; whoever comes first counts it, also when several do at the same time."""
+    import asyncio
+
+    from dynamic_api.services import asset_usage
+    from dynamic_api.tasks.usage import Usage
+
+    lines = "\n".join(json.dumps({"asset_name": name, "actor": f"p{n}@example.com"}) for n in range(300))
+    report = asset_usage.Report(received_at=1, reporter_id="r" * 32, actor="", body=lines.encode())
+    api.write(lambda db: asset_usage.keep(db, [report, report]))
+
+    async def count_at_once() -> None:
+        await asyncio.gather(*(Usage(api.app.context.database).count() for _ in range(3)))
+
+    asyncio.run(count_at_once())
+    assert len(uses(api, name)) == 300
+    assert api.read(asset_usage.waiting) == {}
+
+
+def test_report_that_no_version_can_read_does_not_hold_up_the_others(
+    api: World, person: Person, name: str
+) -> None:
+    from dynamic_api.services import asset_usage
+
+    good = json.dumps({"asset_name": name}).encode()
+    reports = [
+        asset_usage.Report(received_at=1, reporter_id="r" * 32, actor="", body=body)
+        for body in (b"{broken", good)
+    ]
+    api.write(lambda db: asset_usage.keep(db, reports))
+    assert len(uses(api, name)) == 1
+
+
 def test_one_broken_line_counts_none(api: World, person: Person, name: str) -> None:
     good = json.dumps({"asset_name": name})
     answer = person.post("/api/skills/usage", content=f"{good}\n{{broken\n{good}")
@@ -177,6 +210,10 @@ def test_one_broken_line_counts_none(api: World, person: Person, name: str) -> N
 
 
 def uses(api: World, name: str) -> list[object]:
+    """What was counted of it; the queue is told to count now."""
+    import asyncio
+
+    asyncio.run(api.app.context.usage.count())
     query = select(usage_events).where(usage_events.c.asset_name == name)
     return list(api.read(lambda db: db.execute(query).fetchall()))
 

@@ -69,6 +69,7 @@ def test_wrong_clock_counts_as_now(stamp: str) -> None:
         '{"asset_name": 7}',
         '{"asset_name": null}',
         '{"asset_name": "a\\u0000b"}',
+        '{"asset_name": "aa", "actor": "\\\\\\u0000"}',
         '{"asset_name": "\\ud800"}',
         '{"asset_name": "aa", "timestamp": "yesterday"}',
         '{"asset_name": "aa", "timestamp": "2026-11-20T09:00:00"}',
@@ -86,6 +87,18 @@ def test_broken_line_among_good_ones_refuses_them_all_by_its_number(broken: str)
     assert caught.value.place == "line 3"
 
 
+def test_lines_that_only_add_up_to_the_right_number_are_refused() -> None:
+    """Two objects in one line, and one in two, are as many objects as lines."""
+    with pytest.raises(Invalid, match="line 1: "):
+        events('{"asset_name": "aa"}{"asset_name": "bb"}', '{"asset_name": "cc", "extra":', "{}}")
+    with pytest.raises(Invalid, match="line 2: "):
+        events(LINE, '{"asset_name":', '"bb"}')
+
+
+def test_backslash_before_four_zeros_is_no_nul() -> None:
+    assert [e.asset_name for e in events('{"asset_name": "a\\\\u0000"}')] == ["a\\u0000"]
+
+
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     with pytest.raises(Invalid, match="line 1: "):
         read_usage(b'{"asset_name": "\xff"}', "u1", NOW)
@@ -96,6 +109,7 @@ def test_bytes_that_are_no_utf8_are_refused() -> None:
     [
         ([LINE, {"asset_name": "x" * (1 << 20)}], "usage-line-too-long", "line 2"),
         ([LINE, LINE, "", LINE], "usage-too-many-lines", "line 4"),
+        ([LINE, LINE, LINE], "usage-too-many-lines", "line 3"),
     ],
 )
 def test_report_that_is_too_long(lines: list[object], code: str, place: str) -> None:

@@ -1,6 +1,12 @@
 """Every table, on one `metadata`. Times are whole milliseconds since 1970 in UTC, ids are 32 hex digits."""
 
-from dynamic_api.database.tables.asset_events import audit_anchors, audit_heads, device_grants, usage_events
+from dynamic_api.database.tables.asset_events import (
+    audit_anchors,
+    audit_heads,
+    device_grants,
+    usage_events,
+    usage_reports,
+)
 from dynamic_api.database.tables.assets import (
     active_profiles,
     asset_collection_items,
@@ -79,6 +85,7 @@ __all__ = [
     "telemetry_events",
     "upload_tickets",
     "usage_events",
+    "usage_reports",
     "users",
     "webhook_deliveries",
     "webhooks",

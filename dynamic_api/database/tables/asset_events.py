@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from dynamic_api.database.tables.base import metadata, moment
+from dynamic_api.database.tables.base import key, metadata, moment
 
 usage_events = Table(
     "usage_events",
     metadata,
-    Column("id", String(64), primary_key=True),
+    key(),
     moment("at"),
     moment("received_at"),
     Column("reporter_id", String(32), nullable=False),
@@ -20,8 +20,20 @@ usage_events = Table(
     Index("ix_usage_events_at", "at", "id"),
     Index("ix_usage_events_asset", "asset_name", "at"),
     Index("ix_usage_events_actor", "actor", "at"),
+    sqlite_with_rowid=False,
 )
 """`id` is the same whenever the same line is sent again (dynamic_api/sx/usage.py)."""
+
+usage_reports = Table(
+    "usage_reports",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    moment("received_at"),
+    Column("reporter_id", String(32), nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Reports as they came, in the order in which they did: they wait here to become usage_events."""
 
 device_grants = Table(
     "oauth_device_grants",

@@ -145,7 +145,7 @@ def upgrade() -> None:
 
     op.create_table(
         "usage_events",
-        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("reporter_id", sa.String(length=32), nullable=False),
@@ -154,11 +154,22 @@ def upgrade() -> None:
         sa.Column("asset_version", sa.String(length=200), nullable=False),
         sa.Column("asset_type", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_events")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("usage_events", schema=None) as batch_op:
         batch_op.create_index("ix_usage_events_actor", ["actor", "at"], unique=False)
         batch_op.create_index("ix_usage_events_asset", ["asset_name", "at"], unique=False)
         batch_op.create_index("ix_usage_events_at", ["at", "id"], unique=False)
+
+    op.create_table(
+        "usage_reports",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("reporter_id", sa.String(length=32), nullable=False),
+        sa.Column("actor", sa.String(length=320), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_usage_reports")),
+    )
 
     op.create_table(
         "active_profiles",
@@ -430,6 +441,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_active_profiles_profile_id"))
 
     op.drop_table("active_profiles")
+    op.drop_table("usage_reports")
     with op.batch_alter_table("usage_events", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_events_at")
         batch_op.drop_index("ix_usage_events_asset")

@@ -1,0 +1,44 @@
+"""Many rows in one statement, by the way that costs least on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import msgspec
+from sqlalchemy import Connection, Table
+
+_encode = msgspec.json.Encoder().encode
+
+
+def append(
+    db: Connection,
+    table: Table,
+    fields: tuple[str, ...],
+    rows: Sequence[tuple[object, ...]],
+    *,
+    absent: bool = False,
+) -> None:
+    """Insert `rows` of texts, numbers and nulls; with `absent` but for those whose key is taken.
+
+    SQLite binds row by row in C. PostgreSQL gets all of them as one JSON value and takes it apart itself.
+    """
+    if not rows:
+        return
+    statement = _statement(db.dialect.name, table, fields, absent)
+    if db.dialect.name == "postgresql":
+        told = [dict(zip(fields, row, strict=True)) for row in rows]
+        db.exec_driver_sql(statement, (_encode(told).decode(),))
+    else:
+        db.exec_driver_sql(statement, list(rows))
+
+
+@cache
+def _statement(dialect: str, table: Table, fields: tuple[str, ...], absent: bool) -> str:
+    names = ", ".join(f'"{field}"' for field in fields)
+    head = f"INSERT INTO {table.name} ({names})"
+    tail = " ON CONFLICT DO NOTHING" if absent else ""
+    if dialect == "postgresql":
+        source = f"json_populate_recordset(NULL::{table.name}, %s::json)"
+        return f"{head} SELECT {names} FROM {source}{tail}"  # noqa: S608 - our own names
+    return f"{head} VALUES ({', '.join('?' * len(fields))}){tail}"
