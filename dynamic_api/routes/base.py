@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dynamic_api.context import Context
+from dynamic_api.errors import Refusal
 from dynamic_api.routes import answers, decode, forms, identify
 from dynamic_api.routes.endpoint import Answer, Async, Call, Endpoint, Mode, Sync
 from dynamic_api.services import idempotency
@@ -96,8 +97,8 @@ async def run_once(
     database = call.context.database
     try:
         return await database.write(work)
-    except IntegrityError:
-        # Two at once with one key: the other was first, and its answer is there now.
+    except (IntegrityError, Refusal):
+        # Two at once with one key: the other was first, which may be why this one was refused.
         stored = await database.read(lambda db: idempotency.recall(db, once))
         if stored is None:
             raise

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 import uuid
 
+import httpx2
 import pytest
 
 from dynamic_api.services.keys import KeyOptions
@@ -14,8 +16,9 @@ from tests.api.shelf import drive_slugs, error
 from tests.api.world import Person, World
 
 
-def take(person: Person, slug: str, **headers: str) -> object:
-    return person.post("/api/v1/drive/import", json={"skillSlug": slug}, headers=headers)
+def take(person: Person, slug: str, **headers: str) -> httpx2.Response:
+    answer: httpx2.Response = person.post("/api/v1/drive/import", json={"skillSlug": slug}, headers=headers)
+    return answer
 
 
 def test_whole_item_of_a_published_skill(api: World, person: Person) -> None:
@@ -250,6 +253,20 @@ def test_import_happens_once_for_each_key(api: World, person: Person) -> None:
     assert first.content == second.content
     assert second.headers["idempotency-replayed"] == "true"
     assert error(take(person, "text-facts", **{"Idempotency-Key": "once"})) == (409, "idempotency_key_reused")
+
+
+def test_twenty_calls_at_once_with_one_key_get_one_answer(api: World, person: Person) -> None:
+    """2.5: also those that find the import of another one done, and its credit gone."""
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        ready = threading.Barrier(20)
+
+        def call(_number: int) -> httpx2.Response:
+            ready.wait()
+            return take(person, "pdf-tools", **{"Idempotency-Key": "at once"})
+
+        answers = list(pool.map(call, range(20)))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
 
 
 def test_twenty_imports_at_once_are_paid_once(api: World, person: Person) -> None:
