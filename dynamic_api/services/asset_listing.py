@@ -35,7 +35,10 @@ _OURS = {"claude-code-plugin": "plugin"}
 
 
 class Installed(Struct, frozen=True, kw_only=True):
-    """For whom an asset is installed. `entity_ref` is the address by which people name it."""
+    """For whom an asset is installed. `entity_ref` is the address by which people name it.
+
+    `entity_name` of a repository is its URL: sx sends it back as one when somebody edits where an asset goes.
+    """
 
     entity_type: str
     entity_id: str | None
@@ -159,24 +162,19 @@ _SHOWN = (
     users.c.name.label("person"),
     bots.c.name.label("bot"),
     bots.c.slug.label("bot_slug"),
-    repositories.c.owner,
-    repositories.c.name.label("repository"),
     repositories.c.url,
     path_configs.c.paths,
 )
 
 
 def _installed(row: Any) -> Installed:
-    names = {TEAM: row.team, USER: row.person, BOT: row.bot}
+    names = {TEAM: row.team, USER: row.person, BOT: row.bot, REPOSITORY: row.url}
     refs = {TEAM: row.team, USER: row.email, BOT: row.bot_slug, REPOSITORY: row.url}
-    name = names.get(row.entity_type)
-    if row.entity_type == REPOSITORY and row.owner is not None:
-        name = f"{row.owner}/{row.repository}"
     paths = msgspec.json.decode(row.paths, type=list[str]) if row.paths else []
     return Installed(
         entity_type=row.entity_type,
         entity_id=row.entity_id or None,
-        entity_name=name,
+        entity_name=names.get(row.entity_type),
         entity_ref=refs.get(row.entity_type),
         path_config_id=row.path_config_id,
         path_config_name=", ".join(paths) or None,

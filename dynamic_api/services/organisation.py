@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from dynamic_api.database.tables import repositories, team_members, team_repositories, teams, users
@@ -52,11 +52,19 @@ class Team(Struct, frozen=True):
 
 def people(db: Connection, term: str, after: str, limit: int) -> list[Person]:
     """Accounts by email, those after `after` whose email or name holds `term`."""
-    query = select(users).where(users.c.disabled_at.is_(None), users.c.email > after)
-    if term:
-        fields = (users.c.email, users.c.name)
-        query = query.where(or_(*(field.icontains(term, autoescape=True) for field in fields)))
+    query = select(users).where(_active(term), users.c.email > after)
     return [_person(row) for row in db.execute(query.order_by(users.c.email).limit(limit))]
+
+
+def count_people(db: Connection, term: str) -> int:
+    """How many `people` gives in all."""
+    return db.execute(select(func.count()).select_from(users).where(_active(term))).scalar_one()
+
+
+def _active(term: str) -> ColumnElement[bool]:
+    fields = (users.c.email, users.c.name) if term else ()
+    holds = or_(*(field.icontains(term, autoescape=True) for field in fields)) if fields else true()
+    return users.c.disabled_at.is_(None) & holds
 
 
 def person(db: Connection, user_id: str) -> Person | None:
@@ -67,10 +75,17 @@ def person(db: Connection, user_id: str) -> Person | None:
 
 def page(db: Connection, term: str, after: str, limit: int) -> list[Team]:
     """Teams by name, those after `after` whose name holds `term`."""
-    query = select(teams).where(teams.c.name > after).order_by(teams.c.name).limit(limit)
-    if term:
-        query = query.where(teams.c.name.icontains(term, autoescape=True))
+    query = select(teams).where(teams.c.name > after, _named(term)).order_by(teams.c.name).limit(limit)
     return [Team(row.id, row.name) for row in db.execute(query)]
+
+
+def count(db: Connection, term: str) -> int:
+    """How many `page` gives in all."""
+    return db.execute(select(func.count()).select_from(teams).where(_named(term))).scalar_one()
+
+
+def _named(term: str) -> ColumnElement[bool]:
+    return teams.c.name.icontains(term, autoescape=True) if term else true()
 
 
 def find(db: Connection, team_id: str) -> Team:
@@ -112,7 +127,10 @@ def repositories_of(db: Connection, team_ids: Sequence[str]) -> Mapping[str, lis
 def create(
     db: Connection, caller: Caller, trace: Trace, name: str, member_ids: Sequence[str], now: int
 ) -> Team:
-    """A team of these people; the caller leads it when among them, else the first. Raises as `change`."""
+    """A team of these people; the caller leads it, as a member or else as one who is invited to.
+
+    sx makes a team of others first, and then one after the other its admins. Raises as `change`.
+    """
     wanted = list(dict.fromkeys(member_ids)) or [caller.user_id]
     _require_people(db, wanted)
     team = Team(new_id(), _fit(name))
@@ -121,9 +139,8 @@ def create(
             db.execute(insert(teams), {"id": team.id, "name": team.name, "created_at": now})
     except IntegrityError as error:
         raise Conflict("name_taken", f"there is a team {team.name!r}", place="name") from error
-    leader = caller.user_id if caller.user_id in wanted else wanted[0]
-    _join(db, team, [each for each in wanted if each != leader], MEMBER, now)
-    _join(db, team, [leader], OWNER, now)
+    _join(db, team, [each for each in wanted if each != caller.user_id], MEMBER, now)
+    _join(db, team, [caller.user_id], OWNER, now, belongs=caller.user_id in wanted)
     _note(db, "TEAM_CREATED", caller, trace, team, {"members": wanted[:100]}, now)
     return team
 
@@ -183,11 +200,10 @@ def set_admin(
 
 
 def require_leads(db: Connection, caller: Caller, team: Team) -> None:
-    """Raise Forbidden unless the caller leads the team, or belongs to the staff."""
-    if caller.is_staff or any(
-        member.leads and member.person.id == caller.user_id
-        for member in members(db, [team.id]).get(team.id, [])
-    ):
+    """Raise Forbidden unless the caller leads the team, is invited to lead it, or belongs to the staff."""
+    held = (team_members.c.team_id == team.id, team_members.c.user_id == caller.user_id)
+    leads = exists().where(*held, team_members.c.role.in_((OWNER, ADMIN)))
+    if caller.is_staff or db.execute(select(leads)).scalar_one():
         return
     raise Forbidden(
         "permission_denied",
@@ -215,12 +231,16 @@ def _set_repositories(db: Connection, team: Team, wanted: Sequence[str]) -> None
     insert_absent(db, team_repositories, [{"team_id": team.id, "repository_id": each} for each in wanted])
 
 
-def _join(db: Connection, team: Team, user_ids: Sequence[str], role: str, now: int) -> None:
-    """Also those who were invited and had not answered."""
-    pending = team_members.c.team_id == team.id, team_members.c.user_id.in_(list(user_ids))
-    db.execute(delete(team_members).where(*pending))
+def _join(
+    db: Connection, team: Team, user_ids: Sequence[str], role: str, now: int, *, belongs: bool = True
+) -> None:
+    """Those who were invited and had not answered belong as well, in the role that they were invited to."""
+    invited = team_members.c.team_id == team.id, team_members.c.user_id.in_(list(user_ids))
+    pending = update(team_members).where(*invited, team_members.c.accepted_at.is_(None))
+    db.execute(pending.values(accepted_at=now))
+    accepted = now if belongs else None
     rows = [
-        {"team_id": team.id, "user_id": each, "role": role, "invited_at": now, "accepted_at": now}
+        {"team_id": team.id, "user_id": each, "role": role, "invited_at": now, "accepted_at": accepted}
         for each in user_ids
     ]
     insert_absent(db, team_members, rows)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from dynamic_api.database.tables import path_configs, repositories
 from dynamic_api.database.upsert import insert_absent
@@ -17,6 +18,8 @@ from dynamic_api.sx.repository import read_repository
 from registry_builder.core.artifact.paths import flaw_of
 
 MOST_PATHS = 200
+_SHORT = re.compile(r"([A-Za-z0-9_-]{1,100})/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})")
+"""Owner and name alone, which sx takes for a repository at GitHub."""
 
 
 class Repository(Struct, frozen=True):
@@ -37,10 +40,12 @@ class PathConfig(Struct, frozen=True):
 
 
 def known(db: Connection, url: str, now: int) -> Repository:
-    """The repository at `url`, in any form; noted when it is new. Raises Invalid."""
+    """The repository at `url`, in any form, `owner/name` too; noted when it is new. Raises Invalid."""
+    if short := _SHORT.fullmatch(url.strip()):
+        return owned(db, short[1], short[2], now)
     read = read_repository(url) if url.isprintable() else None
     if read is None or len(url) > 1000 or len(read.key) > 500:
-        mend = "give https://host/owner/name, or the scp form"
+        mend = "give https://host/owner/name, the scp form, or owner/name"
         raise Invalid("bad_repository", f"{url[:200]!r} names no repository", place="url", mend=mend)
     row = {
         "id": new_id(),
@@ -77,11 +82,18 @@ def find(db: Connection, repository_id: str) -> Repository:
 
 def page(db: Connection, after: str, limit: int, term: str = "") -> list[tuple[str, Repository]]:
     """Address and repository, by address, those after `after`; with `term` in the address only."""
-    query = select(repositories).where(repositories.c.address > after).order_by(repositories.c.address)
-    if term:
-        query = query.where(repositories.c.address.contains(term.lower(), autoescape=True))
-    rows = db.execute(query.limit(limit))
+    query = select(repositories).where(repositories.c.address > after, _holds(term))
+    rows = db.execute(query.order_by(repositories.c.address).limit(limit))
     return [(row.address, Repository(row.id, row.owner, row.name, row.url)) for row in rows]
+
+
+def count(db: Connection, term: str = "") -> int:
+    """How many `page` gives in all."""
+    return db.execute(select(func.count()).select_from(repositories).where(_holds(term))).scalar_one()
+
+
+def _holds(term: str) -> ColumnElement[bool]:
+    return repositories.c.address.contains(term.lower(), autoescape=True) if term else true()
 
 
 def folders(db: Connection, repository: Repository, paths: Sequence[str]) -> PathConfig | None:

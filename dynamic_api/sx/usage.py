@@ -171,7 +171,7 @@ def _event(line: _Line, key: str, occurrence: int, time: datetime) -> Event:
         asset_version=line.asset_version,
         asset_type=kind.lock if kind else line.asset_type,
         time=time,
-        actor=line.actor or None,
+        actor=line.actor.strip().lower() or None if line.actor else None,
     )
 
 

@@ -27,11 +27,14 @@ def list_teams(wire: Wire, term: str | None = None) -> list[dict[str, Any]]:
     return targets.teams(wire, term)
 
 
-def create_team(wire: Wire, name: str, members: Sequence[str] = ()) -> str:
-    """The id of a new team. Without members the caller is the one."""
-    emails = list(members) or [targets.me(wire)["email"]]
-    ids = [targets.find_user(wire, email)["id"] for email in emails]
-    return _team(graphql.change(wire, "CreateTeam", name=name, members=ids))
+def create_team(wire: Wire, name: str, members: Sequence[str] = (), admins: Sequence[str] = ()) -> str:
+    """The id of a new team. Without admins the caller is the one; they are made admins one by one."""
+    leads = list(admins) or [targets.me(wire)["email"]]
+    ids = [targets.find_user(wire, email)["id"] for email in dict.fromkeys([*members, *leads])]
+    made = _team(graphql.change(wire, "CreateTeam", name=name, members=ids))
+    for email in leads:
+        set_admin(wire, name, email)
+    return made
 
 
 def rename_team(wire: Wire, name: str, new: str) -> None:

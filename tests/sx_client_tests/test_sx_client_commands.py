@@ -43,8 +43,10 @@ def test_vault_commands(server: Canned, sx: SxClient, pdf: bytes) -> None:
 
 def test_team_commands(server: Canned, sx: SxClient, house: None) -> None:
     assert [team["name"] for team in sx.team_list()] == ["Core"]
-    assert sx.team_create("New") == "t2"
-    assert sx.requests() == gql("GetMe", "ListTeams", "GetMe", "FindUser", "CreateTeam")
+    assert sx.team_create("Core") == "t2"
+    assert sx.requests() == gql(
+        "GetMe", "ListTeams", "GetMe", "FindUser", "CreateTeam", "ListTeams", "SetTeamAdmin"
+    )  # fmt: skip
     sx.team_rename("Core", "Heart")
     sx.team_add_member("Core", "a@example.com")
     sx.team_remove_member("Core", "A@example.com")

@@ -106,13 +106,25 @@ def _teams(
 ) -> Node:
     size = page_size(first)
     found = organisation.page(scope.db, term or "", after or "", size + 1)
-    return connection(found, size, lambda team: team.name, lambda page: views.teams(scope, page))
+    return connection(
+        found,
+        size,
+        lambda team: team.name,
+        lambda page: views.teams(scope, page),
+        lambda: organisation.count(scope.db, term or ""),
+    )
 
 
 def _users(scope: Scope, term: str | None = None, first: int | None = None, after: str | None = None) -> Node:
     size = page_size(first)
     found = organisation.people(scope.db, term or "", after or "", size + 1)
-    return connection(found, size, lambda one: one.email, lambda page: [views.person(one) for one in page])
+    return connection(
+        found,
+        size,
+        lambda one: one.email,
+        lambda page: [views.person(one) for one in page],
+        lambda: organisation.count_people(scope.db, term or ""),
+    )
 
 
 def _repositories(
@@ -121,7 +133,11 @@ def _repositories(
     size = page_size(first)
     found = repositories.page(scope.db, after or "", size + 1, term or "")
     return connection(
-        found, size, lambda pair: pair[0], lambda page: [views.repository(one) for _, one in page]
+        found,
+        size,
+        lambda pair: pair[0],
+        lambda page: [views.repository(one) for _, one in page],
+        lambda: repositories.count(scope.db, term or ""),
     )
 
 
@@ -152,7 +168,7 @@ def usage(scope: Scope, first: int | None = None, after: str | None = None, **gi
     wanted = asset_usage.Filter(
         asset_name=given.get("assetName") or None,
         asset_type=kind.lock if kind else named,
-        actor=given.get("actor") or None,
+        actor=(given.get("actor") or "").strip().lower() or None,
         since=_milliseconds(given.get("since")),
         until=_milliseconds(given.get("until")),
     )

@@ -43,9 +43,13 @@ def page_size(first: int | None) -> int:
 
 
 def connection(
-    nodes: Sequence[Any], size: int, cursor: Callable[[Any], str], view: Callable[..., Any]
+    nodes: Sequence[Any],
+    size: int,
+    cursor: Callable[[Any], str],
+    view: Callable[..., Any],
+    total: Callable[[], int] | None = None,
 ) -> Node:
-    """A page of `nodes`, of which one more than `size` was asked for."""
+    """A page of `nodes`, of which one more than `size` was asked for; `total` counts all pages when asked."""
     shown = list(nodes[:size])
     more = len(nodes) > size
     ends = [cursor(node) for node in (shown[:1] + shown[-1:])] if shown else [None, None]
@@ -55,7 +59,8 @@ def connection(
         "startCursor": ends[0],
         "endCursor": ends[-1],
     }
-    return {"pageInfo": info, "nodes": view(shown), "totalCount": len(shown)}
+    counted = {} if total is None else {"totalCount": lambda _info: total()}
+    return {"pageInfo": info, "nodes": view(shown), **counted}
 
 
 def moment_cursor(after: str | None) -> tuple[int, str] | None:

@@ -108,8 +108,7 @@ def _team(team: Team, page: _Teams) -> Node:
     def members(_info: object, first: int | None = None, after: str | None = None) -> Node:
         people = [member.person for member in page.members.get(team.id, [])]
         left = [one for one in people if one.email > (after or "")]
-        shown = connection(left, page_size(first), lambda one: one.email, _people)
-        return {**shown, "totalCount": len(people)}
+        return connection(left, page_size(first), lambda one: one.email, _people, lambda: len(people))
 
     return {
         "id": team.id,
@@ -119,7 +118,7 @@ def _team(team: Team, page: _Teams) -> Node:
         ],
         "members": members,
         "skillsRepositories": lambda _info: [
-            {"repositoryId": each.id, "owner": each.owner, "name": each.name}
+            {"repositoryId": each.id, "owner": _owner(each), "name": each.name}
             for each in page.repositories.get(team.id, [])
         ],
     }
@@ -133,10 +132,15 @@ def repository(one: Repository, configs: Callable[[], list[Node]] | None = None)
     """A repository; its folders when asked for."""
     return {
         "id": one.id,
-        "owner": one.owner,
+        "owner": _owner(one),
         "name": one.name,
         "monoRepoConfigs": lambda _info: configs() if configs else [],
     }
+
+
+def _owner(one: Repository) -> str:
+    """The part of the address before the name: sx compares no more than the last two parts of a URL."""
+    return one.owner.rpartition("/")[2]
 
 
 class _Bots:
@@ -164,7 +168,8 @@ class _Bots:
         for entity in entities:
             for name, kind, direct in self.installed.get(entity, []):
                 is_direct = direct and entity[0] == A_BOT
-                nodes.setdefault(name, {"name": name, "assetType": kind, "isDirectInstall": is_direct})
+                type_ = _KINDS[kind].graphql.lower() if kind in _KINDS else kind
+                nodes.setdefault(name, {"name": name, "assetType": type_, "isDirectInstall": is_direct})
         return [nodes[name] for name in sorted(nodes)]
 
 
