@@ -50,6 +50,7 @@ from dynamic_api.tasks.accesses import Accesses
 from dynamic_api.tasks.anchors import Anchors
 from dynamic_api.tasks.background import Task, running
 from dynamic_api.tasks.bundle_keeper import BundleKeeper
+from dynamic_api.tasks.bundle_maker import BundleMaker
 from dynamic_api.tasks.deliverer import Deliverer
 from dynamic_api.tasks.housekeeping import Housekeeper
 from dynamic_api.tasks.inbox import Inbox
@@ -192,7 +193,8 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     keeper = SourceKeeper(context.sources, clock)
     own = (context.inbox.run, context.accesses.run, context.usage.run, Anchors(context.database, clock).run)
     bundles = BundleKeeper(context.database, context.published, context.private_store, clock)
-    return (deliverer.run, *own, housekeeper.run, keeper.run, bundles.run)
+    maker = BundleMaker(context.database, context.private_store)
+    return (deliverer.run, *own, housekeeper.run, keeper.run, bundles.run, maker.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,14 @@ class Locks:
         """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
         # Read before the lock is made: what changes meanwhile makes it anew next time.
         stamp = (self._published.stamp, await self._current())
-        known = self._known.get(caller.user_id)
+        who = f"{caller.user_id} {caller.include_team:d}{caller.include_shared:d}"
+        known = self._known.get(who)
         if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
             body = await self._database.read(
                 lambda db: asset_lock.body(db, self._published, caller, self._origin)
             )
             known = Known(stamp, etag(body, caller.user_id), body)
-            self._keep(caller.user_id, known)
+            self._keep(who, known)
         return known.etag, None if shown == known.etag else known.body
 
     async def _current(self) -> int:

@@ -16,7 +16,6 @@ from dynamic_api.routes import forms, sx_answers
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
 from dynamic_api.services import asset_uploads, installs, proposals, repositories
 from dynamic_api.services.asset_scan import scanned
-from dynamic_api.services.asset_uploads import Kept
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.services.installs import EVERYBODY, Target
 from dynamic_api.sx.bundle import Bundle, read_bundle
@@ -56,6 +55,33 @@ async def upload(call: Call) -> Answer:
     context, caller = call.context, call.caller
     require_all_skills(caller)
     limits = context.settings.uploads
+    fields, bundle = await _bundle(call)
+    result = await asyncio.to_thread(scanned, bundle, limits, context.advisories)
+    if fields.get("public", "").lower() in _TRUE:
+        return await _propose(call, bundle)
+    space = _space(call, fields)
+    await context.database.read(lambda db: asset_uploads.admit(db, context.published, caller, bundle, space))
+    await asyncio.to_thread(context.private_store.put, bundle.sha256, [bundle.body])
+    kept = await context.database.write(
+        lambda db: asset_uploads.keep(
+            db,
+            context.published,
+            caller,
+            bundle,
+            result,
+            _targets(db, call, fields),
+            prices=context.settings.credits,
+            space=space,
+            now=call.now,
+            trace=call.trace,
+        )
+    )
+    return Answer(Uploaded(True, _asset(call, kept.skill_id, bundle, kept.is_first_version)))
+
+
+async def _bundle(call: Call) -> tuple[Mapping[str, str], Bundle]:
+    """The fields of the form, and what is in its zip."""
+    limits = call.context.settings.uploads
     boundary = forms.boundary_of(call.request)
     form = forms.parse(await forms.raw_body(call.request, limits.zip_bytes + _OVERHEAD), boundary)
     fields = form.fields
@@ -66,30 +92,7 @@ async def upload(call: Call) -> Answer:
         file_name=form.filename,
     )
     size = Limits(archive_bytes=limits.zip_bytes, unpacked_bytes=limits.unpacked_bytes, files=limits.files)
-    bundle = await asyncio.to_thread(read_bundle, form.data, said, size)
-    result = await asyncio.to_thread(scanned, bundle, limits, context.advisories)
-    if fields.get("public", "").lower() in _TRUE:
-        return await _propose(call, bundle)
-    space = _space(call, fields)
-    await context.database.read(lambda db: asset_uploads.admit(db, context.published, caller, bundle, space))
-    await asyncio.to_thread(context.private_store.put, bundle.sha256, [bundle.body])
-
-    def work(db: Connection) -> Kept:
-        targets = _targets(db, call, fields)
-        return asset_uploads.keep(
-            db,
-            context.published,
-            caller,
-            bundle,
-            result,
-            targets,
-            space=space,
-            now=call.now,
-            trace=call.trace,
-        )
-
-    kept = await context.database.write(work)
-    return Answer(Uploaded(True, _asset(call, kept.skill_id, bundle, kept.is_first_version)))
+    return fields, await asyncio.to_thread(read_bundle, form.data, said, size)
 
 
 async def _propose(call: Call, bundle: Bundle) -> Answer:
@@ -105,9 +108,15 @@ def _asset(call: Call, skill_id: str, bundle: Bundle, first: bool) -> Asset:
     return Asset(bundle.name, bundle.version, url, skill_id, first)
 
 
-def _space(call: Call, fields: Mapping[str, str]) -> str:
-    """`owned_by=user` keeps an asset to oneself; everything else is the organisation's."""
-    alone = fields.get("owned_by", "").lower() == "user" and not fields.get("installations")
+def _space(call: Call, fields: Mapping[str, str]) -> str | None:
+    """`owned_by=user` keeps an asset to oneself, another owner or installs give it to the organisation.
+
+    None when the form says nothing, as sx does: then the name decides.
+    """
+    owner, installations = fields.get("owned_by", "").strip().lower(), fields.get("installations", "").strip()
+    if not owner and not installations:
+        return None
+    alone = owner == "user" and not installations
     return call.caller.user_id if alone and not call.caller.is_bot else ORGANISATION
 
 

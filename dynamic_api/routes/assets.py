@@ -95,8 +95,9 @@ async def bundle(call: Call) -> Response:
 async def _found(call: Call) -> Bytes:
     require_all_skills(call.caller)
     path, published = call.path, call.context.published
+    sha256 = call.request.query_params.get("sha256")
     return await call.context.database.read(
-        lambda db: asset_reads.bundle(db, published, call.caller, path["name"], path["version"])
+        lambda db: asset_reads.bundle(db, published, call.caller, path["name"], path["version"], sha256)
     )
 
 

@@ -8,15 +8,17 @@ from msgspec import Meta, field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
+from dynamic_api.ids import undashed
 from dynamic_api.routes.answers import answered, encode
 from dynamic_api.routes.base import recalled, write
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
-from dynamic_api.services import drive, drive_list
+from dynamic_api.services import asset_bundles, drive, drive_list
 from dynamic_api.services.drive import Removed, Toggled
 from dynamic_api.services.drive_list import Drive
 from dynamic_api.services.github_imports import Workshop
 from dynamic_api.services.import_orders import prepare
 from dynamic_api.services.imports import Imported
+from dynamic_api.services.private_skills import PRIVATE
 
 
 class Listing(Query, frozen=True):
@@ -54,11 +56,18 @@ async def take(call: Call) -> Response:
     )
     order = await prepare(context.database, context.published, workshop, call.body.skill_slug)
 
+    private: set[str] = set()
+
     def handler(db: Connection, _call: Call) -> Answer:
         imported, new = order(db, call.caller, prices=settings.credits, now=call.now, trace=call.trace)
+        if imported.category == PRIVATE:
+            private.add(undashed(imported.id))
         return Answer(imported, 201 if new else 200)
 
-    return await write(IMPORT, call, handler)
+    response = await write(IMPORT, call, handler)
+    for skill_id in private:
+        await asset_bundles.complete(context.database, context.private_store, skill_id)
+    return response
 
 
 def remove(db: Connection, call: Call) -> Removed:

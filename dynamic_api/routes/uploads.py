@@ -12,9 +12,10 @@ from starlette.responses import Response
 from dynamic_api import pages
 from dynamic_api.clock import written
 from dynamic_api.errors import Invalid
+from dynamic_api.ids import undashed
 from dynamic_api.routes import forms, identify
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode
-from dynamic_api.services import access, reading, tickets, uploads
+from dynamic_api.services import access, asset_bundles, reading, tickets, uploads
 from dynamic_api.services.caller import SCOPED
 from dynamic_api.services.uploads import Uploaded
 
@@ -125,6 +126,7 @@ async def process(call: Call) -> Answer:
             trace=call.trace,
         )
     )
+    await asset_bundles.complete(context.database, context.private_store, undashed(done.skill.id))
     return Answer(done)
 
 

@@ -24,7 +24,7 @@ from dynamic_api.database.tables import (
     users,
 )
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
-from dynamic_api.services import assets, reach
+from dynamic_api.services import asset_reads, assets, holding, reach
 from dynamic_api.services.assets import Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
@@ -61,16 +61,12 @@ def page(
 ) -> list[Found]:
     """Up to `limit` assets by slug, those after `after`, of the lock type `kind`; of one slug the nearest."""
     ours = None if kind is None else _OURS.get(kind, kind)
-    statement = _visible(db, caller).where(skills.c.slug > after).order_by(skills.c.slug).limit(limit)
+    place = skills.c.slug > after
     if ours is not None:
-        statement = statement.where(skills.c.type == ours)
-    ids = list(db.execute(statement).scalars())
-    private = assets.by_ids(db, published, ids)
+        place = and_(place, skills.c.type == ours)
+    private = _private(db, published, caller, place, limit)
     offered = [assets.of_record(record) for record in catalogue.page(after, limit, ours)]
-    nearest: dict[str, Found] = {}
-    for found in sorted([*private, *offered], key=lambda each: (each.slug, assets.rank(each, caller))):
-        nearest.setdefault(found.slug, found)
-    return list(nearest.values())[:limit]
+    return _nearest(db, caller, [*private, *offered])[:limit]
 
 
 def search(
@@ -90,28 +86,38 @@ def search(
             for column in (skills.c.slug, skills.c.name, skills.c.description)
         )
     )
-    statement = _visible(db, caller).where(place).order_by(skills.c.slug).limit(limit)
-    private = assets.by_ids(db, published, list(db.execute(statement).scalars()))
+    private = _private(db, published, caller, place, limit)
     public = [assets.of_record(record) for record in offered if record.type != BUNDLE]
-    nearest: dict[str, Found] = {}
-    for found in sorted([*private, *public], key=lambda each: (each.slug, assets.rank(each, caller))):
-        nearest.setdefault(found.slug, found)
-    return [found for found in nearest.values() if kind in {None, lock_type(found.type)}][:limit]
+    nearest = _nearest(db, caller, [*private, *public])
+    return [found for found in nearest if kind in {None, lock_type(found.type)}][:limit]
 
 
-def _visible(db: Connection, caller: Caller) -> Any:
-    """The ids of private assets that the caller may see and sx can have."""
-    reached = {install.asset for install in reach.installs(db, caller)}
-    seen = or_(
-        skills.c.namespace.in_((ORGANISATION, caller.user_id)),
-        and_(skills.c.id.in_(reached), skills.c.namespace != PUBLISHED),
-    )
+def _nearest(db: Connection, caller: Caller, found: Sequence[Found]) -> list[Found]:
+    """By slug; of one slug what `asset_reads.find` would give."""
+    kept: dict[str, Found] = {}
+    for each in asset_reads.visible(db, caller, found):
+        kept.setdefault(each.slug, each)
+    return [kept[slug] for slug in sorted(kept)]
+
+
+def _private(db: Connection, published: Published, caller: Caller, place: Any, limit: int) -> list[Found]:
+    """Private assets at `place` with the first `limit` slugs, all of one slug together."""
+    seen = and_(place, _seen(caller))
+    first = select(skills.c.slug).where(seen).group_by(skills.c.slug).order_by(skills.c.slug).limit(limit)
+    statement = select(skills.c.id).where(seen, skills.c.slug.in_(first))
+    return assets.by_ids(db, published, list(db.execute(statement, {"me": caller.user_id}).scalars()))
+
+
+def _seen(caller: Caller) -> Any:
+    """Whether a row of `skills` is private, the caller may have it, and sx can."""
+    open_to_all = skills.c.namespace.in_((ORGANISATION, caller.user_id))
+    held = skills.c.id.in_(holding.held(caller.include_team, caller.include_shared))
+    given = skills.c.id.in_(reach.giving(caller.is_bot))
     made_for_sx = exists().where(
         skill_versions.c.skill_id == skills.c.id, skill_versions.c.facts.startswith(assets.MARK)
     )
-    return select(skills.c.id).where(
-        skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None), seen, made_for_sx
-    )
+    private = and_(skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
+    return and_(private, or_(open_to_all, held, given), made_for_sx)
 
 
 def installs_of(db: Connection, skill_ids: Sequence[str]) -> Mapping[str, list[Installed]]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select
 
 from dynamic_api.database.tables import asset_stamps
-from dynamic_api.services import assets, reach
+from dynamic_api.services import asset_access, assets, reach
 from dynamic_api.services.assets import Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.sx.dependency import read_dependency
 from dynamic_api.sx.lock import lock
 from dynamic_api.sx.resolve import resolve
-from dynamic_api.sx.values import Asset, Resolution, catalogue
+from dynamic_api.sx.values import Asset, Catalogue, Resolution, catalogue
 from registry_builder import __version__
 
 CREATED_BY = f"skillpress/{__version__}"
@@ -28,17 +28,24 @@ def stamp(db: Connection) -> int:
 
 def body(db: Connection, published: Published, caller: Caller, origin: str) -> bytes:
     """The lock. Raises Unavailable while there is no view of the bucket."""
-    return lock(resolved(db, published, caller).entries, origin, CREATED_BY)
+    had, resolution = _resolved(db, published, caller)
+    return lock(resolution.entries, origin, CREATED_BY, exact=had.shared_names())
 
 
 def resolved(db: Connection, published: Published, caller: Caller) -> Resolution:
     """The rows of the lock, and what had to be left out."""
+    return _resolved(db, published, caller)[1]
+
+
+def _resolved(db: Connection, published: Published, caller: Caller) -> tuple[Catalogue, Resolution]:
     installs = reach.installs(db, caller)
     found = assets.by_ids(db, published, sorted({install.asset for install in installs}))
-    found += _needed(db, published, caller, found)
-    return resolve(
-        catalogue(assets.as_asset(each, caller) for each in found), installs, reach.asking(db, caller)
-    )
+    ranks = asset_access.ranks(db, caller, found)
+    found = [each for each in found if each.id in ranks]
+    more = _needed(db, published, caller, found)
+    ranks |= asset_access.ranks(db, caller, more)
+    had = catalogue(assets.as_asset(each, ranks[each.id]) for each in (*found, *more))
+    return had, resolve(had, installs, reach.asking(db, caller))
 
 
 def _needed(db: Connection, published: Published, caller: Caller, installed: Iterable[Found]) -> list[Found]:

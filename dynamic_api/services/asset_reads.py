@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.errors import Absent
-from dynamic_api.services import assets, reach
+from dynamic_api.services import asset_access, assets, reach
 from dynamic_api.services.assets import Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published, taken_back
@@ -42,11 +41,10 @@ def require(db: Connection, published: Published, caller: Caller, name: str) -> 
 
 def visible(db: Connection, caller: Caller, found: Iterable[Found]) -> list[Found]:
     """Those of `found` that the caller may see, what a lock would mean first."""
-    ordered = list(found)
-    reached = reach.reaches(db, caller, [each.id for each in ordered])
-    open_to_all = {ORGANISATION, PUBLISHED, caller.user_id}
-    seen = [each for each in ordered if each.namespace in open_to_all or each.id in reached]
-    return sorted(seen, key=lambda each: (each.id not in reached, assets.rank(each, caller), each.id))
+    ranks = asset_access.ranks(db, caller, ordered := list(found))
+    seen = [each for each in ordered if each.id in ranks]
+    reached = reach.reaches(db, caller, [each.id for each in seen])
+    return sorted(seen, key=lambda each: (each.id not in reached, ranks[each.id], each.id))
 
 
 def labels(db: Connection, published: Published, caller: Caller, name: str) -> list[str]:
@@ -55,10 +53,21 @@ def labels(db: Connection, published: Published, caller: Caller, name: str) -> l
     return [] if found is None else [kept.version.label for kept in found.newest_first()][::-1]
 
 
-def bundle(db: Connection, published: Published, caller: Caller, name: str, label: str) -> Bytes:
-    """The bytes of one version. Raises Absent, Withdrawn."""
-    found = require(db, published, caller, name)
-    kept = found.at(label)
+def bundle(
+    db: Connection, published: Published, caller: Caller, name: str, label: str, sha256: str | None = None
+) -> Bytes:
+    """The bytes of one version; of those with `sha256`, when several assets have the name.
+
+    Raises Absent, Withdrawn.
+    """
+    seen = visible(db, caller, assets.named(db, published, name))
+    if not seen:
+        raise no_asset(name)
+    wanted = ((found, found.at(label)) for found in seen)
+    found, kept = next(
+        ((found, kept) for found, kept in wanted if kept and sha256 in {None, kept.version.sha256}),
+        (seen[0], None),
+    )
     if kept is None:
         raise Absent("version_not_found", f"{found.slug} has no version {label}", mend="see its list.txt")
     if kept.version.state == QUARANTINED:

@@ -11,17 +11,20 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dynamic_api.database.tables import bot_assets, skill_versions, skills
-from dynamic_api.database.tables.skills import ORGANISATION
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.errors import Conflict, Forbidden
-from dynamic_api.ids import new_id, undashed
-from dynamic_api.services import assets, audit, installs
+from dynamic_api.ids import new_id
+from dynamic_api.services import asset_reads, assets, audit, drive, installs
 from dynamic_api.services.assets import Found, SxFacts
 from dynamic_api.services.caller import Caller, Trace
+from dynamic_api.services.drive import Placed
 from dynamic_api.services.installs import EVERYBODY, Target, Thing
 from dynamic_api.services.published import Published
+from dynamic_api.settings import Credits
 from dynamic_api.sx.bundle import Bundle
 from dynamic_api.sx.version import same_as
 
+_ORIGIN = "upload"
 _OURS = {"claude-code-plugin": "plugin"}
 
 
@@ -41,21 +44,19 @@ class Kept(Struct, frozen=True, kw_only=True):
     is_first_version: bool
 
 
-def admit(db: Connection, published: Published, caller: Caller, bundle: Bundle, space: str) -> Found | None:
-    """The asset that would get a further version; None for a new one.
+def admit(
+    db: Connection, published: Published, caller: Caller, bundle: Bundle, space: str | None = None
+) -> Found | None:
+    """The asset that would get a further version; None for a new one. `space`: where it has to be.
 
-    Raises Conflict for a version that is there, Forbidden for an asset that others answer for.
+    Without one it is what the name means for the caller, as in `list.txt`, or else a new asset of the
+    organisation. Raises Conflict for a version that is there, Forbidden for an asset that others answer for.
     """
-    found = next(
-        (each for each in _mine(db, published, caller, bundle.name) if each.namespace == space), None
-    )
-    if found is None and space == ORGANISATION:
-        record = published.by_slugs([bundle.name]).get(bundle.name)
-        if record is not None:
-            raise denied(undashed(record.id), record.slug, "it is in the public catalogue")
-        return None
+    found = _meant(db, published, caller, bundle.name, space)
     if found is None:
         return None
+    if found.is_published:
+        raise denied(found.id, found.slug, "it is in the public catalogue")
     if not installs.owns(db, caller, found):
         raise denied(found.id, found.slug, "somebody else answers for it")
     if found.versions and found.type != bundle.type:
@@ -75,31 +76,59 @@ def keep(
     scanned: Scanned,
     targets: Sequence[Target] | None,
     *,
-    space: str = ORGANISATION,
+    prices: Credits,
+    space: str | None = None,
     now: int,
     trace: Trace,
 ) -> Kept:
     """Add the version, and install an asset that is new for `targets`, else for everybody.
 
-    Raises as `admit`, and Forbidden for a target.
+    One's own goes into the drive as well. Raises as `admit`, Forbidden for a target, Unpaid for a full drive.
     """
-    admit(db, published, caller, bundle, space)
-    skill_id, newest, revived = _skill(db, caller, bundle, space, now)
-    try:
-        with db.begin_nested():
-            db.execute(insert(skill_versions), _version(skill_id, newest + 1, caller, bundle, scanned, now))
-    except IntegrityError as error:
-        raise version_exists(bundle.name, bundle.version) from error
-    shown = {"type": _OURS.get(bundle.type, bundle.type), "description": bundle.description}
-    db.execute(
-        update(skills).where(skills.c.id == skill_id).values(newest=newest + 1, deleted_at=None, **shown)
-    )
+    found = admit(db, published, caller, bundle, space)
+    where = found.namespace if found else space or ORGANISATION
+    skill_id, newest, revived = _skill(db, caller, bundle, where, now)
+    _add(db, caller, bundle, scanned, skill_id, newest + 1, now)
     first = newest == 0 or revived
     if first or targets:
         thing = Thing("skill", skill_id, bundle.name, True)
         installs.add(db, caller, trace, thing, [EVERYBODY] if targets is None else targets, now)
+    if where == caller.user_id:
+        item = Placed(skill_id=skill_id, ordinal=newest + 1, sha256=bundle.sha256, origin=_ORIGIN)
+        _place(db, caller, item, prices, now)
     _record(db, caller, trace, bundle, skill_id, newest + 1, now)
     return Kept(skill_id=skill_id, slug=bundle.name, label=bundle.version, is_first_version=newest == 0)
+
+
+def _meant(
+    db: Connection, published: Published, caller: Caller, name: str, space: str | None
+) -> Found | None:
+    named = [each for each in assets.named(db, published, name) if each.slug == name]
+    if space is None:
+        return next(iter(asset_reads.visible(db, caller, named)), None)
+    wanted = {space, PUBLISHED} if space == ORGANISATION else {space}
+    found = [each for each in named if each.namespace in wanted]
+    return min(found, key=lambda each: each.is_published, default=None)
+
+
+def _add(
+    db: Connection, caller: Caller, bundle: Bundle, scanned: Scanned, skill_id: str, ordinal: int, now: int
+) -> None:
+    try:
+        with db.begin_nested():
+            db.execute(insert(skill_versions), _version(skill_id, ordinal, caller, bundle, scanned, now))
+    except IntegrityError as error:
+        raise version_exists(bundle.name, bundle.version) from error
+    shown = {"type": _OURS.get(bundle.type, bundle.type), "description": bundle.description}
+    db.execute(update(skills).where(skills.c.id == skill_id).values(newest=ordinal, deleted_at=None, **shown))
+
+
+def _place(db: Connection, caller: Caller, item: Placed, prices: Credits, now: int) -> None:
+    """Whoever makes a version of their own has it in the drive. Raises Unpaid when that is full."""
+    drive.lock(db, caller.user_id)
+    if not drive.pin(db, caller.user_id, item):
+        drive.require_room(db, caller, prices, now)
+        drive.place(db, caller.user_id, [item], now)
 
 
 def denied(skill_id: str, slug: str, why: str) -> Forbidden:
@@ -125,11 +154,6 @@ def _require_new(slug: str, label: str, others: Sequence[str]) -> None:
         if same != label:
             refusal.message = f"version {same} of {slug} already exists, and {label} means the same"
         raise refusal
-
-
-def _mine(db: Connection, published: Published, caller: Caller, slug: str) -> list[Found]:
-    found = assets.by_names(db, published, caller, [slug])
-    return [each for each in found if not each.is_published]
 
 
 def _skill(db: Connection, caller: Caller, bundle: Bundle, space: str, now: int) -> tuple[str, int, bool]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from dynamic_api.catalogue.skill import Skill
 from dynamic_api.database.tables import skill_versions, skills
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.ids import undashed
+from dynamic_api.services import holding
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.sx.identity import slug_of
@@ -23,16 +25,25 @@ from dynamic_api.sx.vocabulary import lock_type
 from registry_builder.core.ledger import QUARANTINED, SERVED, YANKED
 
 OWN, FOREIGN, ORGANISED, OFFERED = 0, 2, 3, 4
-MARK = '{"sx":'
-"""How the facts of a version begin that was made for sx."""
+MARK = '{"sx":{'
+"""How the facts of a version begin that sx can have."""
+NO_BUNDLE = '{"sx":null'
+"""How they begin when no bundle can be made of it; any other beginning: nobody has tried yet."""
 _UNREADABLE = ((-1, 0, 0), 0, ())
 
 
-class SxFacts(Struct, frozen=True):
-    """What a lock repeats of a private version's metadata."""
+class SxFacts(Struct, frozen=True, omit_defaults=True):
+    """What a lock repeats of a private version's metadata.
+
+    With a `sha256`, of the bundle that was made of the version (`asset_bundles`); without one the version's
+    own bytes are the bundle. `files` are those in it.
+    """
 
     clients: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
+    sha256: str = ""
+    size: int = 0
+    files: int = 0
 
 
 class _Facts(Struct, frozen=True):
@@ -83,21 +94,10 @@ class Found(Struct, frozen=True, kw_only=True):
         return [kept for kept in self.newest_first() if kept.version.state in SERVED]
 
 
-def as_asset(found: Found, caller: Caller) -> Asset:
-    """For the resolver: of one name the lowest rank is meant (DESIGN.md D9)."""
-    return Asset(
-        id=found.id,
-        name=found.slug,
-        type=found.type,
-        versions=tuple(kept.version for kept in found.versions),
-        rank=rank(found, caller),
-    )
-
-
-def rank(found: Found, caller: Caller) -> int:
-    """Own before somebody else's, then the organisation's, then what is published."""
-    named = {caller.user_id: OWN, ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
-    return named.get(found.namespace, FOREIGN)
+def as_asset(found: Found, rank: int) -> Asset:
+    """For the resolver; `rank` is by `asset_access`."""
+    versions = tuple(kept.version for kept in found.versions)
+    return Asset(id=found.id, name=found.slug, type=found.type, versions=versions, rank=rank)
 
 
 def by_ids(db: Connection, published: Published, ids: Sequence[str]) -> list[Found]:
@@ -112,12 +112,13 @@ def by_ids(db: Connection, published: Published, ids: Sequence[str]) -> list[Fou
 
 
 def by_names(db: Connection, published: Published, caller: Caller, names: Iterable[str]) -> list[Found]:
-    """What these slugs may mean for `caller`: own, the organisation's, published."""
+    """What these slugs may mean for `caller`: own, held of others, the organisation's, published."""
     wanted = sorted(set(names))
     if not wanted:
         return []
     spaces = [ORGANISATION, caller.user_id]
-    rows = db.execute(_BY_NAMES, {"names": wanted, "spaces": spaces}).fetchall()
+    given = {"names": wanted, "spaces": spaces, "me": caller.user_id}
+    rows = db.execute(_by_names(caller.include_team, caller.include_shared), given).fetchall()
     records = published.by_slugs(wanted)
     return [*_grouped(rows, published).values(), *map(of_record, records.values())]
 
@@ -170,16 +171,18 @@ def private_rows(db: Connection, published: Published, statement: Any, values: d
 
 def _grouped(rows: Sequence[Any], published: Published) -> dict[str, Found]:
     """Id → asset, of rows with one version each."""
-    withdrawn = published.withdrawn({row.sha256 for row in rows if row.sha256}) if rows else {}
-    groups: dict[str, list[Any]] = {}
-    for row in rows:
-        groups.setdefault(row.id, []).append(row)
+    told = [(row, _DECODER.decode(row.facts).sx if row.sha256 else None) for row in rows]
+    digests = {digest for row, facts in told if facts for digest in (row.sha256, facts.sha256) if digest}
+    withdrawn = published.withdrawn(digests) if digests else {}
+    groups: dict[str, list[_Told]] = {}
+    for row, facts in told:
+        groups.setdefault(row.id, []).append((row, facts))
     return {each: _found(group, withdrawn) for each, group in groups.items()}
 
 
-def _found(group: Sequence[Any], withdrawn: Any) -> Found:
-    first = group[0]
-    kept = [_kept(row, withdrawn) for row in sorted(group, key=lambda row: row.ordinal or 0) if row.sha256]
+def _found(group: Sequence[_Told], withdrawn: Mapping[str, str]) -> Found:
+    first = group[0][0]
+    told = sorted(group, key=lambda each: each[0].ordinal or 0)
     return Found(
         id=first.id,
         namespace=first.namespace,
@@ -189,25 +192,22 @@ def _found(group: Sequence[Any], withdrawn: Any) -> Found:
         description=first.description,
         owner_id=first.owner_id,
         created_at=first.created_at,
-        versions=tuple(each for each in kept if each is not None),
+        versions=tuple(_kept(row, facts, withdrawn) for row, facts in told if facts is not None),
     )
 
 
-def _kept(row: Any, withdrawn: Any) -> Kept | None:
-    """None for a version that was not made for sx."""
-    facts = _DECODER.decode(row.facts).sx
-    if facts is None:
-        return None
+def _kept(row: Any, facts: SxFacts, withdrawn: Mapping[str, str]) -> Kept:
+    gone = row.sha256 in withdrawn or facts.sha256 in withdrawn
     version = Version(
         label=row.label,
         ordinal=row.ordinal,
-        sha256=row.sha256,
-        size=row.size,
-        state=QUARANTINED if row.sha256 in withdrawn else row.state,
+        sha256=facts.sha256 or row.sha256,
+        size=facts.size if facts.sha256 else row.size,
+        state=QUARANTINED if gone else row.state,
         clients=facts.clients,
         dependencies=facts.dependencies,
     )
-    return Kept(version=version, files=row.files, at=row.version_at)
+    return Kept(version=version, files=facts.files or row.files, at=row.version_at)
 
 
 def _order(kept: Kept) -> tuple[Any, int]:
@@ -218,6 +218,8 @@ def _moment(written: str) -> int:
     return int(datetime.fromisoformat(written).timestamp() * 1000)
 
 
+_Told = tuple[Any, SxFacts | None]
+"""A row, and what it says for sx."""
 _DECODER = msgspec.json.Decoder(_Facts)
 COLUMNS = (
     skills.c.id,
@@ -244,10 +246,17 @@ PRIVATE = (
     .where(skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
 )
 _BY_IDS = PRIVATE.where(skills.c.id.in_(bindparam("ids", expanding=True)))
-_BY_NAMES = PRIVATE.where(
-    skills.c.slug.in_(bindparam("names", expanding=True)),
-    skills.c.namespace.in_(bindparam("spaces", expanding=True)),
-)
 _NAMED = PRIVATE.where(
     or_(skills.c.slug.in_(bindparam("slugs", expanding=True)), skills.c.name == bindparam("name"))
 )
+
+
+@cache
+def _by_names(with_teams: bool, with_shares: bool) -> Any:
+    return PRIVATE.where(
+        skills.c.slug.in_(bindparam("names", expanding=True)),
+        or_(
+            skills.c.namespace.in_(bindparam("spaces", expanding=True)),
+            skills.c.id.in_(holding.held(with_teams, with_shares)),
+        ),
+    )

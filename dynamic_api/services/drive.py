@@ -71,6 +71,13 @@ def place(db: Connection, user_id: str, items: Sequence[Placed], now: int) -> in
     return len(there)
 
 
+def pin(db: Connection, user_id: str, item: Placed) -> bool:
+    """Move the pin of a skill that the drive has to this version; whether it has it."""
+    held = (drive_items.c.user_id == user_id, drive_items.c.skill_id == item.skill_id)
+    values = {"ordinal": item.ordinal, "sha256": item.sha256}
+    return db.execute(update(drive_items).where(*held).values(values)).rowcount > 0
+
+
 def know(db: Connection, records: Sequence[Skill], now: int) -> None:
     """Write down published skills that something is about to refer to."""
     rows = [

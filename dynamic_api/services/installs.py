@@ -22,6 +22,7 @@ from dynamic_api.database.tables import (
     teams,
     users,
 )
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.database.upsert import insert_absent
 from dynamic_api.errors import Absent, Forbidden, Invalid
 from dynamic_api.services import audit, repositories
@@ -42,12 +43,16 @@ class Target(Struct, frozen=True):
 
 
 class Thing(Struct, frozen=True):
-    """What is installed: an asset or a collection; `owned` by the caller."""
+    """What is installed: an asset or a collection; `owned` by the caller, or `lent` to them.
+
+    What is lent is private to somebody else: the caller installs it for themselves alone.
+    """
 
     kind: str
     id: str
     name: str
     owned: bool
+    lent: bool = False
 
 
 EVERYBODY = Target(ORGANIZATION)
@@ -76,7 +81,9 @@ def target(db: Connection, entity_type: str, entity_id: str | None, config_id: s
 
 def of_asset(db: Connection, caller: Caller, found: Found) -> Thing:
     """`found` as what is installed."""
-    return Thing("skill", found.id, found.slug, owns(db, caller, found))
+    owned = owns(db, caller, found)
+    lent = not owned and found.namespace not in {ORGANISATION, PUBLISHED}
+    return Thing("skill", found.id, found.slug, owned, lent)
 
 
 def owns(db: Connection, caller: Caller, found: Found) -> bool:
@@ -87,11 +94,21 @@ def owns(db: Connection, caller: Caller, found: Found) -> bool:
     return caller.is_bot and bool(db.execute(select(made)).scalar_one())
 
 
+def require_not_lent(things: Iterable[Thing]) -> None:
+    """Raise Forbidden for what the caller may not pass on."""
+    for thing in things:
+        if thing.lent:
+            what = f"PERMISSION_DENIED: {thing.name} is private to somebody else"
+            raise Forbidden("permission_denied", what, mend="ask its owner to install it for them")
+
+
 def require_may(db: Connection, caller: Caller, thing: Thing, targets: Iterable[Target]) -> None:
     """Raise Forbidden unless the caller may install `thing` for all `targets`, and take it from them."""
     if thing.owned:
         return
     others = [each for each in targets if (each.entity_type, each.entity_id) != (USER, caller.user_id)]
+    if others:
+        require_not_lent([thing])
     led = _led_teams(db, caller) if any(each.entity_type == TEAM for each in others) else set()
     for each in others:
         if each.entity_type != TEAM or each.entity_id not in led:

@@ -14,6 +14,7 @@ from dynamic_api.errors import Conflict
 from dynamic_api.ids import new_id
 from dynamic_api.services import drive
 from dynamic_api.services.drive import Placed
+from dynamic_api.sx.version import read
 
 PRIVATE = "private"
 
@@ -81,7 +82,8 @@ def add_private_version(db: Connection, owner_id: str, new: NewVersion, now: int
     item = Placed(skill_id=skill_id, ordinal=ordinal, sha256=new.sha256, origin=new.origin)
     placed = drive.place(db, owner_id, [item], now) > 0
     if created and not placed:
-        _pin(db, owner_id, item)
+        # Whoever makes a version has it, without an update to accept.
+        drive.pin(db, owner_id, item)
     return Added(skill_id, new.slug, ordinal, created, placed)
 
 
@@ -142,7 +144,7 @@ def _append(db: Connection, skill_id: str, ordinal: int, owner_id: str, new: New
     row = {
         "skill_id": skill_id,
         "ordinal": ordinal,
-        "label": new.label or str(ordinal),
+        "label": new.label or _label(db, skill_id, ordinal),
         "sha256": new.sha256,
         "size": new.size,
         "files": new.files,
@@ -158,6 +160,14 @@ def _append(db: Connection, skill_id: str, ordinal: int, owner_id: str, new: New
     db.execute(update(skills).where(skills.c.id == skill_id).values(**_shown(new, ordinal), deleted_at=None))
 
 
+def _label(db: Connection, skill_id: str, ordinal: int) -> str:
+    """The ordinal, or more where sx has brought versions with greater numbers: newer is greater."""
+    held = skill_versions.c
+    labels = db.execute(select(held.label).where(held.skill_id == skill_id)).scalars()
+    majors = (reading.numbers[0] for label in labels if (reading := read(label)))
+    return str(max(ordinal, 1 + max(majors, default=0)))
+
+
 def _shown(new: NewVersion, ordinal: int) -> dict[str, object]:
     return {
         "type": new.type,
@@ -167,15 +177,6 @@ def _shown(new: NewVersion, ordinal: int) -> dict[str, object]:
         "github_url": new.github_url,
         "newest": ordinal,
     }
-
-
-def _pin(db: Connection, owner_id: str, item: Placed) -> None:
-    """Whoever makes a version has it, without an update to accept."""
-    db.execute(
-        update(drive_items)
-        .where(drive_items.c.user_id == owner_id, drive_items.c.skill_id == item.skill_id)
-        .values(ordinal=item.ordinal, sha256=item.sha256)
-    )
 
 
 def _json(value: object) -> str:

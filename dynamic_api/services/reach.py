@@ -52,6 +52,17 @@ def reaches(db: Connection, caller: Caller, skill_ids: Sequence[str]) -> set[str
     return set(db.execute(_installs(caller.is_bot, some=True), given).scalars())
 
 
+def given(db: Connection, caller: Caller, skill_ids: Sequence[str]) -> set[str]:
+    """Those of `skill_ids` that somebody else has installed for the caller."""
+    values = {"me": caller.user_id, "ids": list(skill_ids)}
+    return set(db.execute(_installs(caller.is_bot, some=True, by_others=True), values).scalars())
+
+
+def giving(is_bot: bool) -> Select[Any]:
+    """All that `given` may give, as a statement with the parameter `me`."""
+    return select(_installs(is_bot, by_others=True).subquery().c.skill_id)
+
+
 def asking(db: Connection, caller: Caller) -> Asking:
     """The caller as the resolver wants it: teams with their repositories, and the profile in force."""
     return Asking(
@@ -103,8 +114,11 @@ def _team_urls(is_bot: bool) -> Select[Any]:
 
 
 @cache
-def _installs(is_bot: bool, *, some: bool = False) -> Any:
-    """Direct installs, and those of collections with each of their assets; `some`: of the given ids only."""
+def _installs(is_bot: bool, *, some: bool = False, by_others: bool = False) -> Any:
+    """Direct installs, and those of collections with each of their assets.
+
+    `some`: of the given ids only. `by_others`: not those that the caller made.
+    """
     install = asset_installs.c
     entity = or_(
         install.entity_type == ORGANIZATION,
@@ -115,6 +129,8 @@ def _installs(is_bot: bool, *, some: bool = False) -> Any:
         and_(install.entity_type == TEAM, install.entity_id.in_(_memberships(is_bot))),
         *(() if is_bot else (install.entity_type == REPOSITORY,)),
     )
+    if by_others:
+        entity = and_(entity, install.created_by != bindparam("me"))
     place = asset_installs.outerjoin(
         repositories,
         and_(install.entity_type == REPOSITORY, repositories.c.id == install.entity_id),

@@ -6,14 +6,18 @@ Pure but for the time it takes: callers run it in a thread.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from dynamic_api.errors import Invalid, TooLarge, Unprocessable
 from dynamic_api.scan import Advisories, Report, scan
+from dynamic_api.scan.report import Finding as ScanFinding
 from dynamic_api.services.private_skills import Facts, NewVersion
 from dynamic_api.settings import Uploads
+from dynamic_api.sx.derived import flaw
+from dynamic_api.sx.metadata import PATH
 from registry_builder.core.artifact import Limits, pack, read, unwrap
 from registry_builder.core.errors import BadArchive, Unfit
 from registry_builder.core.finding import Finding
@@ -94,11 +98,18 @@ def take(
         scripts=skill.scripts,
         facts=Facts(skill.execution_tier, skill.required_env, skill.licence, skill.author, skill.homepage),
         grade=report.grade,
-        findings=msgspec.json.encode(report.findings[:MOST_FINDINGS]),
+        findings=msgspec.json.encode([*_of_metadata(skill, folder), *report.findings][:MOST_FINDINGS]),
         origin=origin,
         github_url=github_url,
     )
     return Reading(version, artifact, len(skill.scripts), len(folder.files) - len(skill.scripts) - 1)
+
+
+def _of_metadata(skill: Skill, folder: Folder) -> Iterator[ScanFinding]:
+    """What sx would refuse in the folder's own metadata.toml is told, and no part of the grade."""
+    if error := flaw(skill, folder.files):
+        what = f"{error.message}, so that the bundle for sx is made without this file"
+        yield ScanFinding(error.code, "low", PATH, 0, what, error.mend)
 
 
 def _folder(files: tuple[File, ...], filename: str | None) -> Folder:

@@ -46,6 +46,11 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain)[: LENGTH + 1].strip("-")[:LENGTH].rstrip("-")
 
 
+def name_problem(name: str) -> Problem | None:
+    """Why no asset can be called `name`, or None."""
+    return next(_name(name, slug_of(name)), None)
+
+
 def identify(form: Form, asset: Mapping[str, object]) -> tuple[Identity | None, Kind | None, list[Problem]]:
     """What the upload is, its type, and all that is wrong with that; no identity when anything is.
 

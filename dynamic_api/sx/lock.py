@@ -6,7 +6,7 @@ Source: contracts/sx.md section 3, and section 0 rows 8, 9 and 18.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dynamic_api.sx.values import Entry
 from registry_builder.emit.sx_lock import Locked, encode
@@ -14,9 +14,14 @@ from registry_builder.emit.sx_lock import Locked, encode
 MEDIA_TYPE = "application/toml"
 
 
-def lock(entries: Iterable[Entry], origin: str, created_by: str) -> bytes:
-    """The lock of `entries`, in their order. Every URL is on `origin`, which has no slash at its end."""
-    return encode([_locked(entry, origin) for entry in entries], created_by)
+def lock(
+    entries: Iterable[Entry], origin: str, created_by: str, *, exact: Collection[str] = frozenset()
+) -> bytes:
+    """The lock of `entries`, in their order. Every URL is on `origin`, which has no slash at its end.
+
+    Those of names in `exact` say the digest as well: other assets have these names too.
+    """
+    return encode([_locked(entry, origin, exact) for entry in entries], created_by)
 
 
 def etag(body: bytes, caller: str) -> str:
@@ -36,13 +41,14 @@ def bundle_path(name: str, version: str) -> str:
     return f"/api/skills/assets/{name}/{version}/{name}-{version}.zip"
 
 
-def _locked(entry: Entry, origin: str) -> Locked:
+def _locked(entry: Entry, origin: str, exact: Collection[str]) -> Locked:
     asset, version = entry.asset, entry.version
+    which = f"?sha256={version.sha256}" if asset.name in exact else ""
     return Locked(
         asset.name,
         version.label,
         asset.type,
-        origin + bundle_path(asset.name, version.label),
+        origin + bundle_path(asset.name, version.label) + which,
         version.sha256,
         version.size,
         version.clients,

@@ -97,6 +97,10 @@ class Catalogue:
             found = self._ranked[asset.id] = _ranked(asset)
         return found
 
+    def shared_names(self) -> frozenset[str]:
+        """Names that several of the assets have."""
+        return frozenset(name for name, assets in self.by_name.items() if len(assets) > 1)
+
 
 class Entry(Struct, frozen=True):
     """A row of a lock, before it has a URL. `dependencies` name other rows; no `scopes` means everywhere."""

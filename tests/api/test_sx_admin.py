@@ -14,6 +14,7 @@ from dynamic_api.cli.admin import admin
 from dynamic_api.cli.audit import audit
 from tests.api.conftest import build_registry
 from tests.api.sx_room import client, installed
+from tests.api.test_sx_drive import uploaded
 from tests.api.world import World, world
 
 
@@ -54,6 +55,17 @@ def test_an_operator_arranges_what_sx_gets(local: World, tmp_path: Path) -> None
     assert installed(client(local, second, tmp_path / "ci")) == {"pdf-tools": "2"}
     run(local, "bot", "delete", "review-bot")
     assert bot.wire.get("/api/skills/sx.lock").status == 401
+
+
+def test_an_operator_installs_what_somebody_uploaded(local: World, tmp_path: Path) -> None:
+    """Of private assets the owner has to be named: several people may have one of a name."""
+    owner, other = local.person(), local.person()
+    uploaded(local, owner, "field-notes")
+    run(local, "install", "field-notes", "--owner", owner.email, "--user", other.email)
+    assert installed(client(local, other, tmp_path / "other"))["field-notes"] == "1"
+    refused = CliRunner().invoke(admin, ["--data", str(local.data), "install", "field-notes", "--org"])
+    assert refused.exit_code != 0
+    run(local, "install", "field-notes", "--owner", owner.email, "--user", other.email, "--remove")
 
 
 def test_repositories_are_one_whatever_their_url(local: World) -> None:

@@ -49,6 +49,7 @@ def list_(as_json: bool) -> None:
 @click.option("--team", help="For a team.")
 @click.option("--bot", help="For a bot.")
 @click.option("--repo", help="For a repository, by its URL.")
+@click.option("--owner", help="Whose private asset SLUG is, by their email; default: of everybody.")
 @click.option("--remove", is_flag=True, help="Take it away instead.")
 @as_json
 def install(
@@ -58,6 +59,7 @@ def install(
     team: str | None,
     bot: str | None,
     repo: str | None,
+    owner: str | None,
     remove: bool,
     as_json: bool,
 ) -> None:
@@ -66,7 +68,8 @@ def install(
     known = operator.published(_view())
 
     def work(db: Connection, _settings: Settings, now: int) -> int:
-        thing = operator.asset(db, known, slug, now)
+        whose = accounts.find(db, owner) if owner else None
+        thing = operator.asset(db, known, slug, now, whose)
         wanted = _targets(db, org, user, team, bot, repo, now)
         change = installs.remove if remove else installs.add
         return change(db, operator.OPERATOR, Trace(), thing, wanted, now)

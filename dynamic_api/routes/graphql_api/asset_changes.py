@@ -13,12 +13,15 @@ from dynamic_api.services import (
     asset_changes,
     asset_collections,
     asset_reads,
+    asset_texts,
+    asset_uploads,
     assets,
     drive,
     installs,
     proposals,
     repositories,
 )
+from dynamic_api.services.asset_texts import Text
 from dynamic_api.services.assets import Found
 from dynamic_api.services.installs import EVERYBODY, Target, Thing
 from dynamic_api.sx.values import ORGANIZATION, REPOSITORY, TEAM, USER
@@ -66,30 +69,36 @@ def remove_installations(scope: Scope, input: Input) -> Node:  # noqa: A002
 
 
 def rename(scope: Scope, input: Input) -> Node:  # noqa: A002
-    found = _find(scope, input["oldName"])
-    store = scope.context.private_store
-    asset_changes.rename(scope.db, store, scope.caller, scope.trace, found, input["newName"], scope.now)
+    context = scope.context
+    plan = asset_changes.plan(scope.db, context.published, scope.caller, input["oldName"], input["newName"])
+    ready = scope.made(plan, lambda: asset_changes.rewritten(context.private_store, plan))
+    asset_changes.rename(scope.db, scope.caller, scope.trace, ready, scope.now)
     return {"success": True}
 
 
 def create(scope: Scope, input: Input) -> Node:  # noqa: A002
-    rows = input.get("installations")
-    context, name = scope.context, input["name"]
-    known = asset_reads.find(scope.db, context.published, scope.caller, name)
-    kept = asset_changes.write(
-        scope.db,
-        context.private_store,
-        context.published,
-        scope.caller,
-        scope.trace,
-        name=name,
+    rows, context = input.get("installations"), scope.context
+    text = Text(
+        name=input["name"],
         kind=input.get("assetType") or "agent",
         text=input.get("rawContent") or "",
         description=input.get("description") or "",
-        known=known,
-        targets=None if rows is None else _targets(scope, rows),
-        limits=context.settings.uploads,
+    )
+    known = asset_reads.find(scope.db, context.published, scope.caller, text.name)
+    made = scope.made(
+        (text, known),
+        lambda: asset_texts.write(context.private_store, text, known, context.settings.uploads),
+    )
+    kept = asset_uploads.keep(
+        scope.db,
+        context.published,
+        scope.caller,
+        made.bundle,
+        made.scanned,
+        None if rows is None else _targets(scope, rows),
+        prices=context.settings.credits,
         now=scope.now,
+        trace=scope.trace,
     )
     return {"asset": _node(scope, assets.by_ids(scope.db, context.published, [kept.skill_id])[0])}
 
@@ -195,7 +204,9 @@ def known_asset(scope: Scope, asset_id: str) -> tuple[Found, Thing]:
 
 
 def _known_ids(scope: Scope, ids: Sequence[str]) -> list[str]:
+    """What goes into a collection is given on: nothing that was only lent."""
     found = _with_ids(scope, list(dict.fromkeys(ids)))
+    installs.require_not_lent(installs.of_asset(scope.db, scope.caller, each) for each in found)
     _note_published(scope, found)
     return [each.id for each in found]
 

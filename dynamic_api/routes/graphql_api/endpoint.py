@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,13 +26,18 @@ from dynamic_api import logs
 from dynamic_api.routes import answers, sx_answers
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
 from dynamic_api.routes.graphql_api.schema import schema
-from dynamic_api.routes.graphql_api.scope import Scope
+from dynamic_api.routes.graphql_api.scope import NotReady, Scope
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.sx.graphql_limits import read_query
 
 _DOCUMENTS = 256
 _MOST_ERRORS = 20
+_MOST_MADE = 40
+"""More than the mutations that a document can have."""
 _SEARCHED = 200
+
+
+Ready = Sequence[tuple[object, object]]
 
 
 class Asked(Struct, frozen=True, rename="camel"):
@@ -60,13 +65,24 @@ async def run(call: Call) -> Response:
     changes = operation.operation is OperationType.MUTATION
     searched = await _searched(call, variables)
 
-    def work(db: Connection) -> ExecutionResult:
-        scope = Scope(db, call.context, call.caller, call.trace, call.now, searched)
+    def work(db: Connection, ready: Ready) -> ExecutionResult:
+        scope = Scope(db, call.context, call.caller, call.trace, call.now, searched, ready)
         return _executed(document, scope, variables, asked.operation_name)
 
     database = call.context.database
-    result = await (database.write(work) if changes else database.read(work))
-    return _answer(result)
+    return _answer(await _with_bytes(database.write if changes else database.read, work))
+
+
+async def _with_bytes(run: Callable[[Any], Awaitable[Any]], work: Callable[[Connection, Ready], Any]) -> Any:
+    """`work` in a transaction, undone and begun again after each thing that it wants made outside."""
+    ready: list[tuple[object, object]] = []
+    while len(ready) <= _MOST_MADE:
+        try:
+            return await run(lambda db: work(db, tuple(ready)))
+        except NotReady as wanted:
+            ready.append((wanted.what, await asyncio.to_thread(wanted.made)))
+    what = "others change the same assets all the time"
+    return ExecutionResult(None, [GraphQLError(f"{what}; nothing was changed, try again")])
 
 
 def _executed(
@@ -78,8 +94,8 @@ def _executed(
     if not isinstance(result, ExecutionResult):
         raise AssertionError("every resolver is a plain function")
     for error in result.errors or ():
-        if isinstance(error.original_error, DBAPIError):
-            raise error.original_error  # the transaction is lost, and may be tried again
+        if isinstance(error.original_error, DBAPIError | NotReady):
+            raise error.original_error  # the transaction is undone, and may be tried again
     return result
 
 

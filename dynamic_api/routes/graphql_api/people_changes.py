@@ -104,6 +104,7 @@ def delete_bot(scope: Scope, id: str) -> Node:  # noqa: A002
 def install_to_bot(scope: Scope, botId: str, skillId: str) -> Node:  # noqa: N803
     """Doing it twice is no error. Who made the bot chooses what it gets."""
     _, thing = known_asset(scope, skillId)
+    installs.require_not_lent([thing])
     bot = _bot(scope, botId)
     own = installs.Thing(thing.kind, thing.id, thing.name, True)
     installs.add(scope.db, scope.caller, scope.trace, own, [Target(BOT, bot.id)], scope.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from graphql import FieldNode, GraphQLError, GraphQLResolveInfo
 from sqlalchemy import Connection
@@ -17,11 +17,28 @@ from dynamic_api.services.caller import Caller, Trace
 PAGE, LONGEST = 50, 300
 Node = dict[str, Any]
 Resolver = Callable[..., Any]
+T = TypeVar("T")
+
+
+class NotReady(Exception):  # noqa: N818 - nothing is wrong
+    """Bytes are wanted that take their time: `make` is called outside, and all is begun again."""
+
+    def __init__(self, what: object, make: Callable[[], object]) -> None:
+        super().__init__()
+        self.what = what
+        self._make = make
+
+    def made(self) -> object:
+        """What comes of it; a refusal is told where the bytes are wanted."""
+        try:
+            return self._make()
+        except Refusal as refusal:
+            return refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One request: its connection, who calls, and what was searched in a thread before."""
+    """One request: its connection, who calls, and what was searched and made in a thread before."""
 
     db: Connection
     context: Context
@@ -29,6 +46,16 @@ class Scope:
     trace: Trace
     now: int
     searched: Mapping[str, Sequence[Skill]] = field(default_factory=dict)
+    ready: Sequence[tuple[object, object]] = ()
+
+    def made(self, what: object, make: Callable[[], T]) -> T:
+        """What `make` gave for `what` before this transaction. Raises NotReady, and what it raised."""
+        for known, result in self.ready:
+            if known == what:
+                if isinstance(result, Refusal):
+                    raise result
+                return cast(T, result)
+        raise NotReady(what, make)
 
 
 def scope_of(info: GraphQLResolveInfo[Any]) -> Scope:

@@ -16,9 +16,11 @@ _WATCHED = (
     "asset_installs",
     "bot_teams",
     "profile_items",
+    "shares",
     "skill_versions",
     "team_members",
     "team_repositories",
+    "team_skills",
 )
 _EVENTS = ("INSERT", "UPDATE", "DELETE")
 _RAISE = (
@@ -37,6 +39,8 @@ def _triggers(dialect: str) -> Iterator[str]:
     for table in _WATCHED:
         for event in _EVENTS:
             yield _trigger(dialect, table, event, "", "STATEMENT")
+    # What somebody takes into a drive takes nothing from a lock; what leaves one may have been lent.
+    yield _trigger(dialect, "drive_items", "DELETE", "", "STATEMENT")
     for event, row in zip(_EVENTS, ("NEW", "NEW", "OLD"), strict=True):
         yield _trigger(dialect, "skills", event, f"WHEN ({row}.namespace <> 'published')", "ROW")
 
@@ -53,6 +57,7 @@ def _without_triggers(dialect: str) -> Iterator[str]:
         for event in _EVENTS:
             on = f" ON {table}" if dialect == "postgresql" else ""
             yield f"DROP TRIGGER stamp_{table}_{event.lower()}{on}"
+    yield f"DROP TRIGGER stamp_drive_items_delete{' ON drive_items' if dialect == 'postgresql' else ''}"
     if dialect == "postgresql":
         yield "DROP FUNCTION raise_asset_stamp()"
 
