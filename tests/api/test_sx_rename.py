@@ -98,7 +98,8 @@ def test_what_was_taken_back_stays_so_under_another_name(
     who, published = caller(api, person), api.app.context.published
     found = api.read(lambda db: asset_reads.require(db, published, who, name))
     shelf.withdraw(api, found.versions[0].version.sha256)
-    sx.vault_rename(name, f"{name}-new")
+    done = person.post("/graphql", json={"query": RENAME % (ONE % ("r", name, f"{name}-new"))}).json()
+    assert done["data"]["r"]["success"] is True
     query = select(skill_versions.c.state).join(skills, skills.c.id == skill_versions.c.skill_id)
     states = api.read(lambda db: db.execute(query.where(skills.c.slug == f"{name}-new")).scalars().all())
     assert states == ["quarantined"]
