@@ -27,6 +27,7 @@ from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
 from dynamic_api.metrics import Metrics
+from dynamic_api.oidc import provider_of
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub, Host
 from dynamic_api.outbound.sources import Sources
@@ -153,6 +154,7 @@ def _context(
         locks=Locks(database, known, public_url),
         accesses=Accesses(database, _chain(settings)),
         usage=Usage(database),
+        oidc=provider_of(settings.oidc, public_url),
     )
 
 

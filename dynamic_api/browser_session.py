@@ -25,18 +25,22 @@ PATH = "/device"
 
 
 class Session(Struct, frozen=True):
-    """`key_id` is the key that somebody signed in with; `more` is for a login elsewhere to bring back."""
+    """`key_id` is the key that somebody signed in with, or `identity_id` who they are at the provider; `more`
+    is for a login elsewhere to bring back.
+    """
 
     nonce: str
     expires_at: int
     key_id: str = ""
-    user_id: str = ""
+    identity_id: str = ""
     more: Mapping[str, str] = {}
 
 
-def begin(now: int, key_id: str = "", user_id: str = "", more: Mapping[str, str] | None = None) -> Session:
+def begin(
+    now: int, key_id: str = "", identity_id: str = "", more: Mapping[str, str] | None = None
+) -> Session:
     """A new session. A new one for each sign-in, so that none can be planted before it."""
-    return Session(secrets.token_urlsafe(18), now + LIFE, key_id, user_id, more or {})
+    return Session(secrets.token_urlsafe(18), now + LIFE, key_id, identity_id, more or {})
 
 
 def read(request: Request, secret: str, now: int) -> Session | None:

@@ -19,6 +19,7 @@ from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
 from dynamic_api.metrics import Metrics
+from dynamic_api.oidc import Provider
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
 from dynamic_api.outbound.sources import Sources
@@ -67,6 +68,8 @@ class Context:
     locks: Locks
     accesses: Accesses
     usage: Usage
+    oidc: Provider | None
+    """Where people may sign in, beside a key."""
     runs: Runs = field(init=False)
     """Made of the other parts, right after them."""
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from dynamic_api.ai_query.config import AiQuery
+from dynamic_api.oidc_settings import Oidc
 from dynamic_api.run_settings import Runs
 from dynamic_api.sections import Credentials, Telemetry, Webhooks
 from dynamic_api.sections import Section as _Section
@@ -181,6 +182,7 @@ class Settings(_Section, frozen=True):
     github: GitHub = GitHub()
     ai_query: AiQuery = AiQuery()
     runs: Runs = Runs()
+    oidc: Oidc = Oidc()
 
 
 SECTIONS: Mapping[str, type[Struct]] = {

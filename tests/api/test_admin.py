@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dynamic_api.app import connect
+from dynamic_api.database.tables import audit_events
 from dynamic_api.sealing import Keyring, keyring
 from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import access, accounts, credentials
@@ -65,6 +66,10 @@ def test_accounts_are_made_listed_changed_and_shut_out(admin: Admin) -> None:
         (("user", "create", "c@d", "--tier", "gold"), "validation_error"),
         (("user", "show", "carl@example.com"), "user_not_found"),
         (("key", "create", "carl@example.com"), "user_not_found"),
+        (("user", "bind", "carl@example.com", "s1", "--issuer", "https://id.example"), "user_not_found"),
+        (("user", "bind", "ann@example.com", "s1"), "no_issuer"),
+        (("user", "bind", "ann@example.com", "", "--issuer", "https://id.example"), "validation_error"),
+        (("user", "unbind", "ann@example.com", "--issuer", "https://id.example"), "identity_not_found"),
         (("key", "create", "ann@example.com", "--name", "a/b"), "validation_error"),
         (("key", "revoke", "nothing"), "key_not_found"),
         (("team", "members", "none"), "team_not_found"),
@@ -78,6 +83,34 @@ def test_what_makes_no_sense_is_refused_with_its_code(
 ) -> None:
     answer = admin(*words)
     assert (answer.code, f"[{code}]" in answer.err) == (1, True), answer.err
+
+
+def test_identities_are_bound_listed_and_unbound(admin: Admin, tmp_path: Path) -> None:
+    settings = tmp_path / "api.toml"
+    settings.write_text('[oidc]\nissuer = "https://id.acme.example"\nclient_id = "skillpress"\n')
+    by_settings = ("--settings", str(settings), "user")
+    assert admin("user", "identities", "ann@example.com").out.startswith("nothing is bound yet")
+    [bound] = admin.json(*by_settings, "bind", "ann@example.com", "s1")
+    assert (bound["issuer"], bound["subject"]) == ("https://id.acme.example", "s1")
+    assert "[identity_taken]" in admin(*by_settings, "bind", "bob@example.com", "s1").err
+    assert len(admin.json("user", "bind", "ann@example.com", "s1", "--issuer", "https://other.example")) == 2
+    [left] = admin.json(*by_settings, "unbind", "ann@example.com", "s1")
+    assert left["issuer"] == "https://other.example"
+    assert "https://other.example" in admin("user", "identities", "ann@example.com").out
+    assert admin(*by_settings, "bind", "bob@example.com", "s1").code == 0
+    exported = admin_audit(tmp_path)
+    assert exported.count("IDENTITY_BOUND") == 3
+    assert exported.count("IDENTITY_UNBOUND") == 1
+
+
+def admin_audit(folder: Path) -> list[str]:
+    """The events of the log, oldest first."""
+    database = connect(Settings(), open_folder(folder / "data"))
+    try:
+        with database.engine.connect() as db:
+            return [row.event for row in db.execute(select(audit_events).order_by(audit_events.c.at))]
+    finally:
+        database.close()
 
 
 def test_keys_are_shown_once_and_ended(admin: Admin) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.identities import bind, identities, unbind
 from dynamic_api.services import accounts
 
 _COLUMNS = ("email", "role", "tier", "balance", "enabled", "id")
@@ -81,3 +82,7 @@ def _enable(who: str, enabled: bool, as_json: bool) -> None:
         lambda db, settings, now: accounts.change(db, who, settings.credits, now=now, enabled=enabled)
     )
     show(changed, as_json, f"{changed.email}: {'enabled' if changed.enabled else 'disabled'}")
+
+
+for command in (bind, unbind, identities):
+    user.add_command(command)

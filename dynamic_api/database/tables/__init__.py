@@ -34,7 +34,15 @@ from dynamic_api.database.tables.events import (
     skill_days,
     telemetry_events,
 )
-from dynamic_api.database.tables.identity import api_keys, shares, team_members, team_skills, teams, users
+from dynamic_api.database.tables.identity import (
+    api_keys,
+    identities,
+    shares,
+    team_members,
+    team_skills,
+    teams,
+    users,
+)
 from dynamic_api.database.tables.money import credit_entries, idempotency_keys
 from dynamic_api.database.tables.runs import run_sessions, runs
 from dynamic_api.database.tables.secrets import credentials, webhook_deliveries, webhooks
@@ -62,6 +70,7 @@ __all__ = [
     "device_grants",
     "drive_items",
     "idempotency_keys",
+    "identities",
     "install_ids",
     "metadata",
     "path_configs",

@@ -93,3 +93,18 @@ api_keys = Table(
 """kind: all_skills, scoped or upload_only. `live_name` is the name while the key is not revoked,
 `published_name` what its manifest is called, while it has one: nobody else's.
 A collection is a key with a name (contracts/skillzdrive.md 3.2)."""
+
+identities = Table(
+    "identities",
+    metadata,
+    key(),
+    Column("issuer", String(255), nullable=False),
+    Column("subject", String(255), nullable=False),
+    reference("user_id", "users.id", index=True),
+    Column("email", String(320), nullable=False, server_default=""),
+    moment("created_at"),
+    moment("last_used_at", nullable=True),
+    UniqueConstraint("issuer", "subject"),
+)
+"""Who somebody is at a provider of OpenID Connect, and which account that opens. `email` is what the provider
+said last."""

@@ -1,0 +1,10 @@
+"""Sign-in at a provider of OpenID Connect: code flow with PKCE, by Authlib, over our guarded client."""
+
+from __future__ import annotations
+
+from dynamic_api.oidc.configured import CALLBACK, provider_of
+from dynamic_api.oidc.id_token import Person
+from dynamic_api.oidc.login import Login, begin, carried
+from dynamic_api.oidc.provider import Provider
+
+__all__ = ["CALLBACK", "Login", "Person", "Provider", "begin", "carried", "provider_of"]
