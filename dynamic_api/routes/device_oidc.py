@@ -85,9 +85,31 @@ def _require_code(provider: Provider, back: Back) -> None:
         raise refused("it holds no code")
 
 
+_AWAY = {404: ("oidc_off",), 502: ("oidc_unavailable", "oidc_failed", "oidc_nonsense", "oidc_issuer")}
+_LATE = {504: ("oidc_timeout",)}
+_REFUSED = {
+    400: (),
+    401: ("oidc_refused", "oidc_denied", "oidc_code"),
+    403: ("oidc_state", "oidc_unknown", "oidc_domain", "account_disabled"),
+    409: ("identity_taken", "email_taken"),
+}
+
 ENDPOINTS = (
-    device_pages.shown("POST", "/device/oidc", "device_oidc", leave, "Go to the provider to sign in"),
     device_pages.shown(
-        "GET", oidc.CALLBACK, "device_oidc_back", come_back, "Where the provider sends browsers back", Back
+        "POST",
+        "/device/oidc",
+        "device_oidc",
+        leave,
+        "Go to the provider to sign in",
+        errors={**device_pages.FORM_ERRORS, **_AWAY, **_LATE},
+    ),
+    device_pages.shown(
+        "GET",
+        oidc.CALLBACK,
+        "device_oidc_back",
+        come_back,
+        "Where the provider sends browsers back",
+        query=Back,
+        errors={**_REFUSED, **_AWAY, **_LATE},
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -19,6 +20,8 @@ from dynamic_api.services.caller import Caller
 PER_MINUTE = 120
 """Calls for each address: a device asks every five seconds, and a network has several."""
 CODE_LENGTH = 40
+FORM_ERRORS: Mapping[int, tuple[str, ...]] = {400: (), 403: (), 408: (), 413: (), 415: ()}
+"""What may be wrong with a form."""
 _FORM_BYTES = 16 * 1024
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _HEADERS = {
@@ -140,10 +143,8 @@ def page(
     return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})
 
 
-def shown(  # noqa: PLR0913, PLR0917 - a route in a line
-    method: str, path: str, name: str, handler: object, summary: str, query: object = None
-) -> Endpoint:
-    """A page, or what its form is sent to."""
+def shown(method: str, path: str, name: str, handler: object, summary: str, **more: Any) -> Endpoint:
+    """A page, or what its form is sent to; `more` are fields of the endpoint."""
     return Endpoint(
         method=method,
         path=path,
@@ -154,8 +155,7 @@ def shown(  # noqa: PLR0913, PLR0917 - a route in a line
         refusal=refused_page,
         tag="Login",
         summary=summary,
-        query=query,  # type: ignore[arg-type]
-        errors={} if method == "GET" else {400: (), 403: (), 408: (), 413: (), 415: ()},
         wrap=False,
         media_type="text/html",
+        **{"errors": {} if method == "GET" else FORM_ERRORS, **more},
     )
