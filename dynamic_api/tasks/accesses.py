@@ -41,6 +41,7 @@ class Accesses:
         self._database = database
         self._writer = writer
         self._waiting: deque[Access] = deque()
+        self._writing = asyncio.Lock()
 
     def note(self, access: Access) -> None:
         """Keep `access`. Raises Unavailable when too many wait: what is not logged is not given."""
@@ -55,15 +56,20 @@ class Accesses:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits now."""
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-            try:
-                await self._database.write(lambda db: _store(db, self._writer, batch))  # noqa: B023
-            except Refusal as refusal:
-                log.warning("audit: %s", refusal.message)
-                self._waiting.extendleft(reversed(batch))
-                return
+        """Return once all that waits, and what is being written, is on disk; or cannot be written now."""
+        async with self._writing:
+            while self._waiting and await self._write():
+                pass
+
+    async def _write(self) -> bool:
+        batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        try:
+            await self._database.write(lambda db: _store(db, self._writer, batch))
+        except Refusal as refusal:
+            log.warning("audit: %s", refusal.message)
+            self._waiting.extendleft(reversed(batch))
+            return False
+        return True
 
 
 def _store(db: Connection, writer: str, batch: Sequence[Access]) -> None:

@@ -76,16 +76,13 @@ def test_repositories_are_one_whatever_their_url(local: World) -> None:
 
 
 def test_adoption_counts_takers_and_users(local: World, tmp_path: Path) -> None:
-    import asyncio
-
     person = local.person()
     sx = client(local, person, tmp_path / "person")
     run(local, "install", "release-helper", "--user", person.email)
     sx.install()
     event = {"asset_name": "release-helper", "asset_version": "1", "asset_type": "skill"}
     sx.report_usage(event)
-    asyncio.run(local.app.context.accesses.flush())
-    asyncio.run(local.app.context.usage.count())
+    local.settle()
     rows = json.loads(run(local, "adoption", "--json", group=audit))
     assert {"asset": "release-helper", "downloads": 1, "takers": 1, "uses": 1, "users": 1} in rows
     assert "whole" in run(local, "verify", group=audit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from pathlib import Path
 
@@ -237,11 +236,11 @@ def test_stats_and_audit(api: World, sx: SxClient, person: Person, name: str, tm
         event = {"asset_name": name, "asset_version": "1", "asset_type": "skill"}
         sx.usage.put({**event, "timestamp": f"2026-11-28T10:00:{number:02}Z"})
     assert sx.usage.flush(sx.wire) == 60
-    asyncio.run(api.app.context.usage.count())
+    api.settle()
     found = sx.stats(asset=name, kind="skill", since="2026-11-28T00:00:00Z")
     assert (found.by_asset[name], found.by_actor[person.email]) == (60, 60)
     assert sx.stats(asset=name, until="2026-11-01T00:00:00Z").events == []
-    asyncio.run(api.app.context.accesses.flush())
+    api.settle()
     events = {row["event"] for row in sx.audit(actor=person.email)}
     assert {"ASSET_PUBLISHED", "ASSET_INSTALLED", "LOCK_FILE_ACCESSED"} <= events
 

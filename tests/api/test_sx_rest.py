@@ -136,10 +136,8 @@ def test_reads_are_in_the_audit_log(api: World, person: Person, name: str, tmp_p
 
 
 def wait_for_rows(api: World, session: str, count: int) -> list[object]:
-    """What the process has written of it; the queue is told to write now."""
-    import asyncio
-
-    asyncio.run(api.app.context.accesses.flush())
+    """What the process has written of it."""
+    api.settle()
     query = select(audit_events).where(audit_events.c.session_id == session)
     rows = list(api.read(lambda db: db.execute(query).fetchall()))
     assert len(rows) == count, rows
@@ -211,9 +209,7 @@ def test_one_broken_line_counts_none(api: World, person: Person, name: str) -> N
 
 def uses(api: World, name: str) -> list[object]:
     """What was counted of it; the queue is told to count now."""
-    import asyncio
-
-    asyncio.run(api.app.context.usage.count())
+    api.settle()
     query = select(usage_events).where(usage_events.c.asset_name == name)
     return list(api.read(lambda db: db.execute(query).fetchall()))
 

@@ -64,6 +64,7 @@ class World:
     data: Path
     registry: Path | None
     anonymous: httpx2.Client
+    loop: asyncio.AbstractEventLoop
     _clients: list[httpx2.Client] = field(default_factory=list)
 
     @property
@@ -80,6 +81,15 @@ class World:
         """Run `work` on a connection of its own."""
         with self.app.context.database.engine.connect() as connection:
             return work(connection)
+
+    def settle(self) -> None:
+        """Return once the audit rows of what was read are on disk, and the reports of use are counted."""
+
+        async def settled() -> None:
+            await self.app.context.accesses.flush()
+            await self.app.context.usage.count()
+
+        asyncio.run_coroutine_threadsafe(settled(), self.loop).result(30)
 
     def person(self, *, options: KeyOptions | None = None, **account: Any) -> Person:
         """A new account with a key."""
@@ -165,8 +175,18 @@ def world(
     data = open_folder(folder)
     listener, address = listening()
     app = build(parse(table, "test"), data, address, published_folder=registry, now=clock)
-    with serving(app, listener) as url, httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous:
-        made = World(app, url, clock, data.path, registry, anonymous)
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def in_loop(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            loops.append(asyncio.get_running_loop())
+        await app(scope, receive, send)
+
+    with (
+        serving(in_loop, listener) as url,
+        httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous,
+    ):
+        made = World(app, url, clock, data.path, registry, anonymous, loops[0])
         try:
             yield made
         finally:

@@ -9,7 +9,8 @@ from core.rule_cases.case import HEAD, skill
 
 from registry_builder.core.rules import Policy, check_folder
 
-# Far above what a linear check takes (a few hundredths), far below what a quadratic one does (minutes).
+# Of the processor, so that what runs beside does not matter. Far above what a linear check takes (a few
+# hundredths), far below what a quadratic one does (minutes).
 SECONDS = 3.0
 
 PIECES = [
@@ -32,13 +33,13 @@ def test_a_megabyte_of_one_thing_is_checked_at_once(piece: str) -> None:
         skill(files={".env": much, "a.md": much, "b": much}),
     ]
     for folder in folders:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         check_folder(folder, Policy())
-        assert time.perf_counter() - begun < SECONDS
+        assert time.thread_time() - begun < SECONDS
 
 
 def test_ten_thousand_files_with_long_paths_are_checked_at_once() -> None:
     files = {f"{'a/' * 90}{n}.md": "[x](y.md)" for n in range(10_000)}
-    begun = time.perf_counter()
+    begun = time.thread_time()
     check_folder(skill(files=files), Policy())
-    assert time.perf_counter() - begun < SECONDS
+    assert time.thread_time() - begun < SECONDS

