@@ -44,6 +44,36 @@ def verify(as_json: bool) -> None:
         raise Unfit("audit-broken", f"{len(found)} places in the log do not hold", mend=mend)
 
 
+@audit.command("list")
+@_since
+@_until
+@_event
+@_actor
+@_target
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many."
+)
+@as_json
+def list_(
+    since: datetime | None,
+    until: datetime | None,
+    event: str | None,
+    actor: str | None,
+    target: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List the newest events, newest first; with --json, what is kept of each."""
+    from dynamic_api.services import audit_log
+
+    wanted = audit_log.Filter(
+        event=event, actor=actor, target=target, since=_milliseconds(since), until=_milliseconds(until)
+    )
+    rows = observe(lambda db: audit_log.listed(db, wanted, limit))
+    empty = "no event fits" if wanted != audit_log.Filter() else "nothing has happened yet"
+    show_rows(rows, as_json, ("time", "event", "actor", "target", "address"), empty)
+
+
 @audit.command()
 @_since
 @_until

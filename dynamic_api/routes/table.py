@@ -16,6 +16,7 @@ from dynamic_api.routes import (
     leaderboard,
     marketplace,
     operations,
+    proposal_page,
     run_sessions,
     runs,
     skills,
@@ -48,5 +49,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *run_sessions.ENDPOINTS,
     *graphql.ENDPOINTS,
     *device.ENDPOINTS,
+    *proposal_page.ENDPOINTS,
     *operations.ENDPOINTS,
 )

@@ -7,15 +7,17 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, or_, select
+from sqlalchemy import Connection, Select, and_, exists, or_, select
 
 from dynamic_api.clock import written
-from dynamic_api.database.tables import audit_events
+from dynamic_api.database.tables import audit_events, skills
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.errors import Forbidden, Invalid
 from dynamic_api.services import audit
 from dynamic_api.services.caller import Caller, Trace
 
-OPEN = ("asset", "bot", "collection", "profile", "proposal", "team")
+ASSET = "asset"
+OPEN = (ASSET, "bot", "collection", "profile", "proposal", "team")
 """What everybody in the organisation may read of; the rest is for the staff, and for who did it."""
 MOST_IMPORTED = 5000
 _EXPORTED = 1000
@@ -43,6 +45,17 @@ class Filter(Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class Line(Struct, frozen=True, kw_only=True):
+    """One event, for the operator's eyes."""
+
+    time: str
+    event: str
+    actor: str
+    target: str
+    address: str
+    data: msgspec.Raw
+
+
 class Imported(Struct, frozen=True, kw_only=True):
     """An event that happened elsewhere."""
 
@@ -54,12 +67,13 @@ class Imported(Struct, frozen=True, kw_only=True):
     data: str
 
 
-def page(db: Connection, caller: Caller, after: tuple[int, str] | None, limit: int) -> list[Entry]:
-    """Events that the caller may read, newest first, from the first one after (time, id)."""
-    query = _before(select(audit_events), after)
+def page(
+    db: Connection, caller: Caller, wanted: Filter, after: tuple[int, str] | None, limit: int
+) -> list[Entry]:
+    """Events that fit and that the caller may read, newest first, from the first one after (time, id)."""
+    query = _before(_filtered(wanted), after)
     if not caller.is_staff:
-        event = audit_events.c
-        query = query.where(or_(event.target_type.in_(OPEN), event.actor_id == caller.user_id))
+        query = query.where(_readable(caller))
     rows = db.execute(query.limit(limit))
     return [
         Entry(
@@ -70,6 +84,22 @@ def page(db: Connection, caller: Caller, after: tuple[int, str] | None, limit: i
             target_type=row.target_type,
             target_name=row.target_name,
             data=row.data,
+        )
+        for row in rows
+    ]
+
+
+def listed(db: Connection, wanted: Filter, limit: int) -> list[Line]:
+    """The newest events that fit, newest first."""
+    rows = db.execute(_before(_filtered(wanted), None).limit(limit))
+    return [
+        Line(
+            time=written(row.at),
+            event=row.event,
+            actor=row.actor_name,
+            target=f"{row.target_type} {row.target_name}".strip(),
+            address=row.address or "",
+            data=msgspec.Raw(row.data.encode()),
         )
         for row in rows
     ]
@@ -114,6 +144,14 @@ def _before(query: Select[Any], after: tuple[int, str] | None) -> Select[Any]:
     if after is not None:
         query = query.where(or_(event.at < after[0], and_(event.at == after[0], event.id < after[1])))
     return query.order_by(event.at.desc(), event.id.desc())
+
+
+def _readable(caller: Caller) -> Any:
+    """What the caller did, and what concerns everybody: no private asset of somebody else."""
+    event, private = audit_events.c, skills.c.namespace.not_in((PUBLISHED, ORGANISATION, caller.user_id))
+    others = exists().where(skills.c.id == event.target_id, private)
+    shared = and_(event.target_type.in_(OPEN), or_(event.target_type != ASSET, ~others))
+    return or_(event.actor_id == caller.user_id, shared)
 
 
 def _filtered(wanted: Filter) -> Select[Any]:

@@ -126,6 +126,21 @@ def find(db: Connection, proposal_id: str) -> Proposal:
     return _proposal(_row(db, proposal_id))
 
 
+def shown(
+    db: Connection, proposal_id: str, caller: Caller | None, *, anybody: bool = False
+) -> tuple[Proposal, list[str]]:
+    """The proposal with this id, and the paths in a change request. Raises Absent, as for what is not there.
+
+    For its author and the staff; for `anybody` who was given its address.
+    """
+    row = db.execute(select(proposals).where(proposals.c.id == proposal_id)).one_or_none()
+    known = caller is not None and row is not None and (caller.is_staff or caller.user_id == row.author_id)
+    if row is None or not (anybody or known):
+        raise _no_proposal(proposal_id)
+    paths = select(proposal_files.c.path).where(proposal_files.c.proposal_id == row.id)
+    return _proposal(row), list(db.execute(paths.order_by(proposal_files.c.path)).scalars())
+
+
 def changes(db: Connection, proposal_id: str) -> list[Change]:
     """The files of a change request, by path."""
     query = select(proposal_files).where(proposal_files.c.proposal_id == proposal_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -148,8 +149,15 @@ def test_the_command_proves_and_exports(tmp_path: Path) -> None:
     where = ["--data", str(tmp_path / "data")]
     run = CliRunner()
     assert "whole: 0 rows" in run.invoke(audit_command, [*where, "verify"]).output
+    assert run.invoke(audit_command, [*where, "list"]).output == "nothing has happened yet\n"
     database = open_database(f"sqlite:///{tmp_path / 'data/skillpress.db'}", 1, sealing("main"))
     asyncio.run(crowd(database, 6))
+    listed = run.invoke(audit_command, [*where, "list", "--target", "n4"]).output.splitlines()
+    assert listed[0].split() == ["time", "event", "actor", "target", "address"]
+    assert [line.split()[-1] for line in listed[1:]] == ["n4"]
+    told = json.loads(run.invoke(audit_command, [*where, "list", "--limit", "2", "--json"]).output)
+    assert [each["target"].split()[-1] for each in told] == ["n5", "n4"]
+    assert run.invoke(audit_command, [*where, "list", "--event", "NO"]).output == "no event fits\n"
     shown = run.invoke(audit_command, [*where, "export", "--target", "n4"])
     assert '"target_name":"n4"' in shown.output
     with database.engine.connect() as db:

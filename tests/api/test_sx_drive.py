@@ -290,6 +290,22 @@ def test_what_was_taken_back_leaves_lock_and_bundle(
     shelf.follows(api, lambda: lock_row(sx, name) is None)
 
 
+def test_nobody_else_reads_of_it_in_the_log_or_a_collection(
+    api: World, sx: SxClient, person: Person, name: str, tmp_path: Path
+) -> None:
+    stranger = client(api, api.person(), tmp_path / "stranger")
+    uploaded(api, person, name)
+    sx.add_name(name, Targets(users=["me"]))
+    assert [row["event"] for row in sx.audit(target=name)] == ["ASSET_INSTALLED", "SKILL_UPLOADED"]
+    assert stranger.audit(target=name) == []
+    asked = f'{{ assetAuditLog(event: "ASSET_INSTALLED", target: "{name}") {{ nodes {{ event }} }} }}'
+    told = person.post("/graphql", json={"query": asked}).json()["data"]["assetAuditLog"]["nodes"]
+    assert told == [{"event": "ASSET_INSTALLED"}]
+    sx.collection_create(f"some {name}", None, [name, "pdf-tools"])
+    assert sorted(sx.collection_show(f"some {name}").assets) == ["pdf-tools", name]
+    assert stranger.collection_show(f"some {name}").assets == ["pdf-tools"]
+
+
 def test_facts_keep_what_the_drive_needs(api: World, person: Person, name: str) -> None:
     skill_id = undashed(uploaded(api, person, name)["skill"]["id"])
     query = select(skill_versions.c.facts).where(skill_versions.c.skill_id == skill_id)

@@ -18,7 +18,7 @@ from registry_builder.core.errors import Unfit
 from registry_builder.core.folder import File
 from tests.api.conftest import build_registry
 from tests.api.packages import zipped
-from tests.api.sx_room import SKILL, client
+from tests.api.sx_room import SKILL, client, skill_folder
 from tests.api.world import World, world
 
 METADATA = b"""
@@ -42,6 +42,45 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def git(clone: Path, *command: str) -> str:
     done = subprocess.run(["git", "-C", str(clone), *command], capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def asked_for(local: World, tmp_path: Path) -> tuple[Any, str]:
+    """Who asks for a change of a published skill, and the address that sx prints."""
+    author = local.person()
+    sx = client(local, author, tmp_path / "author")
+    folder = skill_folder(tmp_path, "pdf-tools", " <b>")
+    with pytest.raises(PermissionDenied) as refused:
+        sx.add(folder, name="pdf-tools")
+    return author, sx.request_change(refused.value, {"SKILL.md": b"s3cret text"}, "A <b>better</b> one")
+
+
+def test_source_url_says_what_became_of_the_request(local: World, tmp_path: Path) -> None:
+    """contracts/sx.md 2.2: sx prints it; who has the address, the author and the staff may read the page."""
+    author, url = asked_for(local, tmp_path)
+    bare = url.partition("?")[0]
+    page = local.anonymous.get(url)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["cache-control"] == "no-store"
+    for text in ("A &lt;b&gt;better&lt;/b&gt; one", "waits for a maintainer", "SKILL.md", author.email):
+        assert text in page.text
+    assert "s3cret" not in page.text
+    assert "<b>" not in page.text
+    assert author.get(bare).text == page.text
+    assert local.person(role="moderator").get(bare).text == page.text
+    run(local, "reject", bare.rpartition("/")[2], "--reason", "too short")
+    assert "rejected: too short" in local.anonymous.get(url).text
+
+
+@pytest.mark.parametrize(
+    "change", ["", "?signature=", "?signature=00", "?signature=%c3%a9", "0?signature={mark}"]
+)
+def test_the_page_is_not_there_for_others(local: World, tmp_path: Path, change: str) -> None:
+    _, url = asked_for(local, tmp_path)
+    bare, _, mark = url.partition("?signature=")
+    for who in (local.anonymous, local.person().http):
+        answer = who.get(bare + change.format(mark=mark))
+        assert answer.status_code == 404
+        assert "better" not in answer.text
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dynamic_api.errors import Absent
+from dynamic_api.routes import proposal_page
 from dynamic_api.routes.graphql_api import views
 from dynamic_api.routes.graphql_api.queries import collection_of
 from dynamic_api.routes.graphql_api.scope import Node, Scope
@@ -115,8 +116,7 @@ def begin_request(scope: Scope, input: Input) -> Node:  # noqa: A002
         input.get("description") or "",
         scope.now,
     )
-    url = f"{scope.context.public_url}/proposals/{made}"
-    return {"pullRequest": {"id": made, "sourceUrl": url}}
+    return {"pullRequest": {"id": made, "sourceUrl": proposal_page.address(scope.context, made)}}
 
 
 def add_file(scope: Scope, input: Input) -> Node:  # noqa: A002
