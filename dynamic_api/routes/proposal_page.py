@@ -92,7 +92,9 @@ def _signature(context: Context, proposal_id: str) -> str:
 
 
 def _page(title: str, content: str, status: int = 200) -> Response:
-    return HTMLResponse(pages.filled("device.html", title=escape(title), content=content), status, _HEADERS)
+    return HTMLResponse(
+        pages.filled("device.html", title=escape(title), head="", content=content), status, _HEADERS
+    )
 
 
 ENDPOINTS = (
