@@ -141,7 +141,7 @@ def _context(
         public_url=public_url,
         secret=secret,
         signer=signer,
-        private_store=open_private_store(private, signer, published=[address] if _is_place(address) else []),
+        private_store=open_private_store(private, published=[address] if _is_place(address) else []),
         public_bytes=PublicBytes(registry),
         documents=RegistryDocuments(registry, known),
         advisories=load_osv(Path(osv)) if (osv := settings.uploads.osv_folder) else None,

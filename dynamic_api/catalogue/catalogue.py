@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from dynamic_api.catalogue.file import state_of
 from dynamic_api.catalogue.near import Near
 from dynamic_api.catalogue.readers import Readers
 from dynamic_api.catalogue.revocations import Revocations
-from dynamic_api.catalogue.search import DEEPEST, LIMIT, find
+from dynamic_api.catalogue.search import ANY, DEEPEST, LIMIT, find
 from dynamic_api.catalogue.skill import BUNDLE, Answer, Collection, Holder, Skill, Version
 from dynamic_api.catalogue.status import Status, read_status
 from dynamic_api.catalogue.withheld import answer_about, without_revoked
@@ -26,6 +26,14 @@ from registry_builder.core.ledger import QUARANTINED
 T = TypeVar("T")
 _RECORD = msgspec.msgpack.Decoder(Skill)
 _HOLDER = "slug, ordinal, state, sha256, size, artifact, derived"
+
+
+class Matches(NamedTuple):
+    """Skills, best first; how well they fit (search.py); and the words that counted."""
+
+    skills: tuple[Skill, ...]
+    fit: int
+    words: Sequence[str]
 
 
 class Catalogue:
@@ -187,17 +195,22 @@ class Catalogue:
 
         `limit` is cut to 50. With `body`, in the text of the prompt file instead of the short fields.
         """
+        return self.matches(query, limit=limit, offset=offset, body=body).skills
+
+    def matches(self, query: str, *, limit: int = 20, offset: int = 0, body: bool = False) -> Matches:
+        """As `search`, with how well they fit."""
         first = max(0, offset)
         last = first + max(0, min(limit, LIMIT))
         with self._readers.reading() as connection:
-            numbers = find(connection, self._near, query, range(first, last), body=body)
-            found = self._numbered(connection, numbers)
-        return tuple(found[number] for number in numbers if found[number].offered)
+            found = find(connection, self._near, query, range(first, last), body=body)
+            skills = self._numbered(connection, found.numbers)
+        shown = tuple(skills[number] for number in found.numbers if skills[number].offered)
+        return Matches(shown, found.fit if shown else ANY, found.words)
 
     def window(self, query: str, span: range) -> tuple[tuple[Skill, ...], int]:
         """What is found at the places in `span`, and how much is found in all, 500 at most. For a thread."""
         with self._readers.reading() as connection:
-            numbers = find(connection, self._near, query, range(DEEPEST))
+            numbers = find(connection, self._near, query, range(DEEPEST)).numbers
             wanted = numbers[span.start : span.stop]
             found = self._numbered(connection, wanted)
         return tuple(found[number] for number in wanted if found[number].offered), len(numbers)

@@ -15,8 +15,8 @@ from dynamic_api.catalogue.skill import BUNDLE
 
 WORDS = 5
 """The most words that stand for a misspelt one."""
-_ONE_SLIP, _TWO_SLIPS = 4, 8
-"""Letters from which a word may have one slip of the pen, or two."""
+_SHORT, _ONE_SLIP, _TWO_SLIPS = 3, 4, 8
+"""Letters from which a word may have a small slip of the pen, one of any kind, or two."""
 _SLUG = 64
 ByLength = Mapping[int, Sequence[str]]
 
@@ -37,15 +37,8 @@ class Near:
         self._lists: _Lists | None = None
 
     def words(self, connection: sqlite3.Connection, word: str) -> tuple[str, ...]:
-        """Words one slip away from `word`, or two from a long one; nearest first, then by alphabet.
-
-        A slip is a letter too much, missing, wrong, or two that are exchanged.
-        """
-        slips = 0 if len(word) < _ONE_SLIP else 1 if len(word) < _TWO_SLIPS else 2
-        if not slips:
-            return ()
-        near = _within(self._read(connection).words, word, slips, OSA.distance)
-        return tuple(term for _, term in near[:WORDS])
+        """Words one slip away from `word`, or two from a long one; nearest first, then by alphabet."""
+        return near_words(self._read(connection).words, word) if len(word) >= _SHORT else ()
 
     def slugs(self, connection: sqlite3.Connection, slug: str, limit: int) -> tuple[str, ...]:
         """The slugs that need the fewest changes to become `slug`: at most a third of its letters, or six."""
@@ -61,6 +54,23 @@ class Near:
         return lists
 
 
+def near_words(words: ByLength, word: str) -> tuple[str, ...]:
+    """Those of `words` one slip away, or two from a long one; nearest first, then by alphabet.
+
+    A slip is a letter too much, missing, wrong, or two that are exchanged. Of three letters the first must be
+    right, or two be exchanged: else half of all words of three letters were near.
+    """
+    if len(word) < _SHORT:
+        return ()
+    found = _within(words, word, 1 if len(word) < _TWO_SLIPS else 2, OSA.distance)
+    near = [term for _, term in found if len(term) >= _SHORT]
+    if len(word) < _ONE_SLIP:
+        letters = sorted(word)
+        exchanged = [term for term in near if sorted(term) == letters]
+        return tuple((exchanged or [term for term in near if term[0] == word[0]])[:WORDS])
+    return tuple(near[:WORDS])
+
+
 def _within(texts: ByLength, asked: str, most: int, distance: Callable[..., int]) -> list[tuple[int, str]]:
     """The texts at most `most` away, each with its distance, nearest first and then by alphabet.
 
@@ -74,13 +84,14 @@ def _within(texts: ByLength, asked: str, most: int, distance: Callable[..., int]
 
 
 def _lists(connection: sqlite3.Connection, serial: int) -> _Lists:
-    words = connection.execute("SELECT term FROM term WHERE length(term) >= ?", (_ONE_SLIP - 1,))
+    words = connection.execute("SELECT term FROM term WHERE length(term) >= ?", (_SHORT,))
     slugs = connection.execute("SELECT slug FROM skill WHERE offered != '' AND type != ?", (BUNDLE,))
-    return _Lists(serial, _by_length(words), _by_length(slugs))
+    return _Lists(serial, by_length(row[0] for row in words), by_length(row[0] for row in slugs))
 
 
-def _by_length(rows: Iterable[tuple[str]]) -> ByLength:
+def by_length(texts: Iterable[str]) -> ByLength:
+    """Length → the texts that have it."""
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for (text,) in rows:
+    for text in texts:
         found[len(text)].append(text)
     return dict(found)

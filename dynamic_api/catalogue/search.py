@@ -32,6 +32,8 @@ DEEPEST = 500
 MANY = 5_000
 CHARACTERS, WORDS = 400, 8
 """How much of a query counts."""
+TYPED, MEANT, ANY = 1, 3, 4
+"""How well hits fit: by words as they were typed, or as they were meant, or by some of the words."""
 
 _HITS = """
 SELECT skill.number, skill.slug, hit.rank FROM
@@ -51,34 +53,48 @@ ORDER BY slug LIMIT ?
 _COUNTS = "SELECT term, skills FROM term WHERE term IN (SELECT value FROM json_each(?))"
 
 
-def find(
-    connection: sqlite3.Connection, near: Near, query: str, span: range, *, body: bool = False
-) -> list[int]:
-    """The numbers of the skills that come at the places in `span`, best first."""
-    words = list(dict.fromkeys(words_of(query[:CHARACTERS])))[:WORDS]
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Numbers of skills, best first; how well they fit; and the words that counted."""
+
+    numbers: Sequence[int] = ()
+    fit: int = ANY
+    words: Sequence[str] = ()
+
+
+def asked(query: str) -> list[str]:
+    """The words of a query that count, each once."""
+    return list(dict.fromkeys(words_of(query[:CHARACTERS])))[:WORDS]
+
+
+def find(connection: sqlite3.Connection, near: Near, query: str, span: range, *, body: bool = False) -> Found:
+    """The skills that come at the places in `span`."""
+    words = asked(query)
     first, last = span.start, min(span.stop, DEEPEST)
     if not words or first >= last:
-        return []
+        return Found()
     connection.execute("BEGIN")
     try:
         search = _Search(connection, near, "text" if body else "short", last)
-        return list(islice(search.hits(words), first, last))
+        telling, many = search.telling(words)
+        numbers = list(islice(search.hits(telling, many), first, last))
+        return Found(numbers, search.fit, telling)
     finally:
         connection.execute("COMMIT")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Search:
-    """One query in one table; `most` is how many hits are wanted."""
+    """One query in one table; `most` is how many hits are wanted, `fit` how well those taken so far fit."""
 
     connection: sqlite3.Connection
     near: Near
     table: str
     most: int
+    fit: int = TYPED
 
-    def hits(self, asked: Sequence[str]) -> Iterator[int]:
+    def hits(self, words: Sequence[str], many: bool) -> Iterator[int]:
         """Numbers, best first, each once, as far as somebody takes them."""
-        words, many = self._telling(asked)
         seen: set[int] = set()
         if many and self.table == "short":
             yield from self._of_many(words[0], seen)
@@ -87,13 +103,15 @@ class _Search:
             yield from self._fresh(expression, seen)
         if seen:
             return
+        self.fit = MEANT
         meant = [self._meant(word) for word in words]
         for expression in self._in_steps(" AND ".join(meant)):
             yield from self._fresh(expression, seen)
         if not seen and len(words) > 1:
+            self.fit = ANY
             yield from self._fresh(" OR ".join(meant), seen)
 
-    def _telling(self, asked: Sequence[str]) -> tuple[Sequence[str], bool]:
+    def telling(self, asked: Sequence[str]) -> tuple[Sequence[str], bool]:
         """The words that count, and whether it is one that many skills have."""
         counts = dict(self.connection.execute(_COUNTS, (msgspec.json.encode(asked).decode(),)))
         half = state_of(self.connection).words / 2

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from dynamic_api.errors import Absent, Invalid, Unavailable
 
 GOOD_FOR = timedelta(hours=24)
-"""How long a download URL holds."""
+"""How long a download URL of ours holds."""
+ELSEWHERE_SECONDS = 120
+"""How long one does that leads past us: whoever has it is not asked again."""
 
 CHUNK = 256 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,8 +40,8 @@ class PrivateStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Forget the bytes; what is not there is no error."""
 
-    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
-        """Where anybody can download the bytes as `filename` for that long, whether they are there or not."""
+    def elsewhere(self, sha256: str, filename: str) -> str | None:
+        """Where anybody can download the bytes as `filename` for ELSEWHERE_SECONDS; None: here only."""
 
     def ready(self) -> None:
         """Raise Unavailable if nothing can be read or written now."""

@@ -7,25 +7,22 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
-from dynamic_api.private_store.base import CHUNK, GOOD_FOR, Summed, absent, check_key, checked, unavailable
-from dynamic_api.private_store.signing import Signer
+from dynamic_api.private_store.base import CHUNK, Summed, absent, check_key, checked, unavailable
 
 TEMPORARY = ".tmp"
 
 
 class FolderPrivateStore:
-    """`root`, made with mode 0700 if it is not there yet. Its URLs are ours, and `signer` verifies them.
+    """`root`, made with mode 0700 if it is not there yet.
 
     A root that goes away later is not made again: what was in it would look as if it had never been there.
     """
 
-    def __init__(self, root: Path, signer: Signer) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
-        self._signer = signer
         with _translated():
             root.mkdir(0o700, parents=True, exist_ok=True)
 
@@ -64,9 +61,9 @@ class FolderPrivateStore:
         with _translated():
             self._path(sha256).unlink(missing_ok=True)
 
-    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
+    def elsewhere(self, sha256: str, filename: str) -> str | None:
         check_key(sha256)
-        return self._signer.url(sha256, filename, now, good_for)
+        return None
 
     def ready(self) -> None:
         with _translated():

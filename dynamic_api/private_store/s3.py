@@ -6,14 +6,21 @@ import base64
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dynamic_api.private_store.base import CHUNK, GOOD_FOR, Summed, absent, check_key, checked, unavailable
+from dynamic_api.private_store.base import (
+    CHUNK,
+    ELSEWHERE_SECONDS,
+    Summed,
+    absent,
+    check_key,
+    checked,
+    unavailable,
+)
 from dynamic_api.private_store.signing import disposition
 from registry_builder.core.errors import Missing
 from registry_builder.store.s3_refusals import refusal_of
@@ -87,17 +94,13 @@ class S3PrivateStore:
         with _translated(sha256):
             self._client.delete_object(**self._target(sha256))
 
-    def url(self, sha256: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
-        """As in the protocol, but that the client's own clock says when `good_for` begins.
-
-        Temporary credentials may end earlier, and the URL with them.
-        """
+    def elsewhere(self, sha256: str, filename: str) -> str | None:
         target = self._target(sha256)
         asked = {"ResponseContentDisposition": disposition(filename), "ResponseContentType": TYPE}
         with _translated(sha256):
             return str(
                 self._client.generate_presigned_url(
-                    "get_object", Params={**target, **asked}, ExpiresIn=int(good_for.total_seconds())
+                    "get_object", Params={**target, **asked}, ExpiresIn=ELSEWHERE_SECONDS
                 )
             )
 

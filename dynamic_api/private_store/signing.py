@@ -1,4 +1,4 @@
-"""Download URLs that we sign and verify ourselves: HMAC-SHA256 over key, expiry and file name."""
+"""Download URLs that we sign and verify ourselves: HMAC-SHA256 over key, holder, expiry and file name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from dynamic_api.errors import Forbidden
@@ -18,6 +19,14 @@ ROUTE = "/api/v1/downloads/private/"
 _PURPOSE = b"skillpress download v1"
 _EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Link(NamedTuple):
+    """What a link says: until when, in seconds of Unix time, as which file, and on whose behalf."""
+
+    expires: str
+    filename: str
+    holder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +41,26 @@ class Signer:
             mend = "make one: openssl rand -hex 32"
             raise Misuse("weak-secret", f"a signing secret has fewer than {SECRET_BYTES} bytes", mend=mend)
 
-    def sign(self, key: str, expires: int, filename: str) -> str:
-        """The signature: `key` may be had as `filename` until `expires`, in seconds of Unix time."""
-        return _mac(self.secrets[0], key, str(expires), filename)
+    def sign(self, key: str, link: Link) -> str:
+        """The signature of `link` to `key`."""
+        return _mac(self.secrets[0], key, *link)
 
-    def check(self, key: str, expires: str, filename: str, signature: str, now: datetime) -> None:
+    def check(self, key: str, link: Link, signature: str, now: datetime) -> None:
         """Raise Forbidden unless we signed exactly this and its time has not come.
 
         A signature for longer than GOOD_FOR was never ours to give.
         """
-        found = [
-            hmac.compare_digest(_mac(secret, key, expires, filename), _ascii(signature))
-            for secret in self.secrets
-        ]
-        if not _EXPIRES.fullmatch(expires) or not any(found):
+        found = [hmac.compare_digest(_mac(secret, key, *link), _ascii(signature)) for secret in self.secrets]
+        if not _EXPIRES.fullmatch(link.expires) or not any(found):
             raise Forbidden("bad_signature", "this download link is not ours", mend="ask for a new one")
-        left = int(expires) - now.timestamp()
+        left = int(link.expires) - now.timestamp()
         if left <= 0 or left > GOOD_FOR.total_seconds() + 60:
             raise Forbidden("link_expired", "this download link has expired", mend="ask for a new one")
 
-    def url(self, key: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
-        """The signed URL of `key`."""
-        expires = int((now + good_for).timestamp())
-        query = {
-            "expires": str(expires),
-            "filename": filename,
-            "signature": self.sign(key, expires, filename),
-        }
+    def url(self, key: str, holder: str, filename: str, now: datetime, good_for: timedelta = GOOD_FOR) -> str:
+        """The signed URL of `key` for `holder`, which anybody may use."""
+        link = Link(str(int((now + good_for).timestamp())), filename, holder)
+        query = {**link._asdict(), "signature": self.sign(key, link)}
         return f"{self.base_url.rstrip('/')}{ROUTE}{quote(key, safe='')}?{urlencode(query)}"
 
 

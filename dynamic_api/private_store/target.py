@@ -7,12 +7,11 @@ from pathlib import Path
 
 from dynamic_api.private_store.base import PrivateStore
 from dynamic_api.private_store.folder import FolderPrivateStore
-from dynamic_api.private_store.signing import Signer
 from registry_builder.core.errors import Misuse
 from registry_builder.store.target import s3_place
 
 
-def open_private_store(address: str, signer: Signer, *, published: Iterable[str] = ()) -> PrivateStore:
+def open_private_store(address: str, *, published: Iterable[str] = ()) -> PrivateStore:
     """The store at `address`. Raises Misuse for one that makes no sense, or meets one of `published`."""
     for other in published:
         if _meets(address, other):
@@ -22,7 +21,7 @@ def open_private_store(address: str, signer: Signer, *, published: Iterable[str]
                 mend="give it a folder or a bucket of its own",
             )
     if not _is_s3(address):
-        return FolderPrivateStore(_folder(address), signer)
+        return FolderPrivateStore(_folder(address))
     from dynamic_api.private_store.s3 import S3PrivateStore
 
     return S3PrivateStore(s3_place(address))

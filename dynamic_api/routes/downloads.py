@@ -11,18 +11,18 @@ from msgspec import Meta
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from dynamic_api.context import Context
-from dynamic_api.private_store import bundle, disposition, keep
+from dynamic_api.private_store import Link, absent, bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
 from dynamic_api.routes.header_fields import field_of
 from dynamic_api.server.static import names_tag
-from dynamic_api.services import bundle_rows, downloads
+from dynamic_api.services import downloads, links
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
-from dynamic_api.services.published import taken_back
 from registry_builder.core.key import download_key
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 REDIRECT_SECONDS = 300
 ZIP = "application/zip"
+_NO_STORE = {"Cache-Control": "private, no-store"}
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -39,6 +39,7 @@ class Signed(Query, frozen=True):
 
     expires: str
     filename: str
+    holder: str
     signature: str
 
 
@@ -49,7 +50,7 @@ async def make(call: Call) -> Answer:
     good_for = timedelta(hours=context.settings.downloads.hours)
     sha256, size = await asyncio.to_thread(_kept, context, choice)
     now = datetime.fromtimestamp(call.now / 1000, UTC)
-    made = (sha256, size, context.private_store.url(sha256, choice.filename, now, good_for))
+    made = (sha256, size, context.signer.url(sha256, caller.user_id, choice.filename, now, good_for))
     expires_at = call.now + int(good_for.total_seconds() * 1000)
     done: Download = await context.database.write(
         lambda db: downloads.record(
@@ -75,17 +76,17 @@ def _kept(context: Context, choice: Choice) -> tuple[str, int]:
 
 
 async def fetch_private(call: Call) -> Response:
-    """Bytes behind a link that we signed. Never for a cache that others share."""
-    context, sha256, link = call.context, call.path["sha256"], call.query
-    now = datetime.fromtimestamp(call.now / 1000, UTC)
-    context.signer.check(sha256, link.expires, link.filename, link.signature, now)
-    reason = await context.database.read(
-        lambda db: bundle_rows.reason_against(db, context.published.withdrawn, sha256)
-    )
-    if reason is not None:
-        raise taken_back(reason)
-    chunks = await asyncio.to_thread(context.private_store.stream, sha256)
-    headers = {"Cache-Control": "private, no-store", "Content-Disposition": disposition(link.filename)}
+    """Bytes behind a link that we signed, or where they are for a moment. Never for a cache others share."""
+    context, sha256, asked = call.context, call.path["sha256"], call.query
+    link, store = Link(asked.expires, asked.filename, asked.holder), context.private_store
+    context.signer.check(sha256, link, asked.signature, datetime.fromtimestamp(call.now / 1000, UTC))
+    await context.database.read(lambda db: links.require_good(db, context.published, sha256, link.holder))
+    if (target := store.elsewhere(sha256, link.filename)) is not None:
+        if not await asyncio.to_thread(store.exists, sha256):
+            raise absent(sha256)
+        return RedirectResponse(target, 302, _NO_STORE)
+    chunks = await asyncio.to_thread(store.stream, sha256)
+    headers = {**_NO_STORE, "Content-Disposition": disposition(link.filename)}
     return StreamingResponse(chunks, 200, {**headers, **_NOSNIFF}, ZIP)
 
 
@@ -139,11 +140,11 @@ ENDPOINTS = (
         mode=Mode.ASYNC,
         auth=Auth.NONE,
         tag="Downloads",
-        summary="Bytes behind a link that the API has signed",
+        summary="Bytes behind a link that the API has signed; a redirect where they lie in a bucket",
         query=Signed,
         wrap=False,
         media_type=ZIP,
-        errors={403: ("bad_signature", "link_expired"), 404: ("not_found",), 410: ("withdrawn",)},
+        errors={302: (), 403: ("bad_signature", "link_expired"), 404: ("not_found",), 410: ("withdrawn",)},
     ),
     Endpoint(
         method="POST",

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
 from dynamic_api.services import collection_manifest
+from registry_builder.core.key import CACHE_CONTROL, KeyClass
 
 MANIFEST = "marketplace.json"
-CACHED = "public, max-age=300"
 
 
 async def whole(call: Call) -> Response:
@@ -31,8 +31,9 @@ async def of_collection(call: Call) -> Response:
 
 
 def _manifest(call: Call, body: bytes) -> Response:
+    """`body`, cached as its twin in the bucket: an index (DESIGN.md D5)."""
     etag = f'"{hashlib.sha256(body).hexdigest()}"'
-    headers = {"Cache-Control": CACHED, "ETag": etag}
+    headers = {"Cache-Control": CACHE_CONTROL[KeyClass.INDEX], "ETag": etag}
     asked = [
         tag.strip().removeprefix("W/") for tag in call.request.headers.get("if-none-match", "").split(",")
     ]

@@ -12,10 +12,10 @@ from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode, Query
 from dynamic_api.services import discovery, finding, showing
 from dynamic_api.services.discovery import Discovered
 from dynamic_api.services.finding import Wanted
+from registry_builder.core.key import CACHE_CONTROL, KeyClass
 
 LIMIT = 20
-# As the bucket has its indexes (DESIGN.md D5).
-PUBLIC, PRIVATE = "public, max-age=60", "private, no-cache"
+PUBLIC, PRIVATE = CACHE_CONTROL[KeyClass.INDEX], "private, no-cache"
 
 
 class Search(Query, frozen=True):

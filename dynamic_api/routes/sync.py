@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -82,12 +82,15 @@ def _links(call: Call) -> Link:
     """Published bytes under their digest for ever, private ones under a signature for a day."""
     context = call.context
     moment = datetime.fromtimestamp(call.now / 1000, UTC)
+    good_for = timedelta(hours=context.settings.downloads.hours)
 
     def link(hosted: Hosted) -> str:
         item = hosted.item
         if item.category == PUBLIC:
             return f"{context.public_url}/{download_key(item.slug, hosted.sha256)}"
-        return context.private_store.url(hosted.sha256, f"{item.slug}-{item.version}.zip", moment)
+        return context.signer.url(
+            hosted.sha256, call.caller.user_id, f"{item.slug}-{item.version}.zip", moment, good_for
+        )
 
     return link
 

@@ -15,11 +15,13 @@ from dynamic_api.catalogue import Catalogue
 from dynamic_api.catalogue.follow import Rhythm, follow
 from dynamic_api.context import Context
 from dynamic_api.errors import Unavailable, Withdrawn
+from registry_builder.core.ledger import QUARANTINED
 
 FIRST_VIEW_SECONDS = 20.0
 """How long a start waits for the first view; it is served, failing, when that takes longer."""
 _STALE_SECONDS = 300.0
 _DIGEST = re.compile(r"/([0-9a-f]{64})\.(?:zip|tgz)$")
+_SKILL = re.compile(r"^/api/v1/skills/([a-z0-9-]+)$")
 _FROZEN = re.compile(r"^/api/skills/assets/([a-z0-9-]+)/([0-9]+)/[^/]+$")
 
 
@@ -78,9 +80,14 @@ class Kept:
 
 
 def withdrawn(catalogue: Catalogue, path: str) -> str | None:
-    """Why the bytes under a decoded URL path were taken back; None when they were not."""
-    digest, frozen = _DIGEST.search(path), _FROZEN.match(path)
+    """Why the bytes under a decoded URL path were taken back; None when they were not.
+
+    Of a skill that is quarantined the document goes too, as from the API's own route.
+    """
+    digest, frozen, skill = _DIGEST.search(path), _FROZEN.match(path), _SKILL.match(path)
     try:
+        if skill:
+            return _quarantined(catalogue, skill[1])
         if digest:
             return catalogue.withdrawn(digest[1])
         if frozen:
@@ -90,6 +97,16 @@ def withdrawn(catalogue: Catalogue, path: str) -> str | None:
         # Without a view there are no revocations to know of; the folder is what the bucket is.
         return None
     return None
+
+
+def _quarantined(catalogue: Catalogue, slug: str) -> str | None:
+    answer = catalogue.answer(slug)
+    if answer is None or answer.offered:
+        return None
+    skill = catalogue.skill(slug)
+    if skill is None or skill.state != QUARANTINED:
+        return None
+    return skill.versions[-1].reason or QUARANTINED
 
 
 def taken_back(reason: str) -> Withdrawn:

@@ -45,11 +45,10 @@ def promise(
     db.execute(insert(bundles), row)
 
 
-def reason_against(db: Connection, withdrawn: Withdrawn, sha256: str) -> str | None:
-    """Why the bytes `sha256`, a bundle or not, must not be given out (DESIGN.md D14); None when they may."""
+def inside(db: Connection, sha256: str) -> list[str]:
+    """The digests of the artifacts in the bundle `sha256`; none when it is no bundle."""
     row = db.execute(select(bundles.c.digests).where(bundles.c.sha256 == sha256).limit(1)).first()
-    inside = _digests(row.digests) if row else []
-    return next(iter(withdrawn([sha256, *inside]).values()), None)
+    return _digests(row.digests) if row else []
 
 
 def tainted(db: Connection, withdrawn: Withdrawn, now: int) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
 from dynamic_api.catalogue import Catalogue, Skill
+from dynamic_api.catalogue.few import Text, among, text_of
+from dynamic_api.catalogue.search import asked
 from dynamic_api.catalogue.words import words_of
 from dynamic_api.errors import Absent, Invalid
 from dynamic_api.memory.remembered import Remembered
@@ -20,10 +22,17 @@ from dynamic_api.services.visibility import Seen
 
 MOST = 50
 Shown = msgspec.Raw | Item
-Candidate = tuple[str, Shown, str]
-"""Slug, what is shown, and the text that words are looked for in."""
 _ITEM_BYTES = 1000
-"""About what an item takes, beside its text."""
+"""About what an item takes, beside its words."""
+_WORD_BYTES = 80
+
+
+class Candidate(Struct, frozen=True):
+    """A skill that may be found: what is shown, and the words that it is found by."""
+
+    slug: str
+    shown: Shown
+    text: Text
 
 
 class Wanted(Struct, frozen=True):
@@ -46,15 +55,13 @@ async def find(
 ) -> Found:
     """Skills that fit, at most `limit` and never more than 50. Raises Invalid, Unauthenticated, Absent."""
     wanted = _checked(wanted, caller)
-    own: list[tuple[str, Shown]] = []
+    own: Sequence[Candidate] = ()
     if caller is not None:
-        own = _fitting(await _of_caller(remembered, catalogue, published, caller, wanted), wanted)
-    shown = [skill for _, skill in own[: wanted.limit]]
-    if wanted.collection is None and len(shown) < wanted.limit and _goes_on(wanted, caller):
-        known = {slug for slug, _ in own}
-        more = await catalogue.aside(lambda: _of_bucket(catalogue, wanted, wanted.limit + len(known)))
-        shown += [msgspec.Raw(skill.json) for skill in more if skill.slug not in known]
-    return Found(shown[: wanted.limit])
+        own = await _of_caller(remembered, catalogue, published, caller, wanted)
+    if not wanted.words.strip():
+        return Found(_listing(catalogue, own, wanted, caller))
+    look = _matching if wanted.collection is None else _within
+    return Found(await catalogue.aside(lambda: look(catalogue, own, wanted)))
 
 
 def _checked(wanted: Wanted, caller: Caller | None) -> Wanted:
@@ -66,15 +73,45 @@ def _checked(wanted: Wanted, caller: Caller | None) -> Wanted:
     return Wanted(wanted.words, min(wanted.limit, MOST), wanted.collection, wanted.body)
 
 
-def _goes_on(wanted: Wanted, caller: Caller | None) -> bool:
-    """Whether what everybody sees belongs to the answer: a list of what a scoped key sees ends with that."""
-    return bool(wanted.words.strip()) or caller is None or caller.key_kind != SCOPED
+def _listing(
+    catalogue: Catalogue, own: Sequence[Candidate], wanted: Wanted, caller: Caller | None
+) -> list[Shown]:
+    """All, by slug. A list of what a scoped key sees, or of a collection, ends with that."""
+    more: Sequence[Skill] = ()
+    own = sorted(own, key=_slug)
+    ends = wanted.collection is not None or (caller is not None and caller.key_kind == SCOPED)
+    if not ends and len(own) < wanted.limit:
+        more = catalogue.page(limit=min(wanted.limit + len(own), MOST))
+    return _shown_first(own, more, wanted)
 
 
-def _of_bucket(catalogue: Catalogue, wanted: Wanted, most: int) -> Sequence[Skill]:
-    if not wanted.words.strip():
-        return catalogue.page(limit=min(most, MOST))
-    return catalogue.search(wanted.words, limit=most, body=wanted.body)
+def _matching(catalogue: Catalogue, own: Sequence[Candidate], wanted: Wanted) -> list[Shown]:
+    """Those of the caller that fit come first, unless published ones fit better. For a thread."""
+    found = catalogue.matches(wanted.words, limit=min(wanted.limit + len(own), MOST), body=wanted.body)
+    fit, mine = _fitting(own, found.words)
+    return _shown_first(mine if fit <= found.fit else (), found.skills, wanted)
+
+
+def _within(_catalogue: Catalogue, own: Sequence[Candidate], wanted: Wanted) -> list[Shown]:
+    """Those of a collection that fit. For a thread."""
+    return _shown_first(_fitting(own, asked(wanted.words))[1], (), wanted)
+
+
+def _fitting(own: Sequence[Candidate], words: Sequence[str]) -> tuple[int, Sequence[Candidate]]:
+    ordered = sorted(own, key=_slug)
+    fit, places = among([one.text for one in ordered], words)
+    return fit, [ordered[at] for at in places]
+
+
+def _shown_first(first: Sequence[Candidate], then: Sequence[Skill], wanted: Wanted) -> list[Shown]:
+    known = {one.slug for one in first}
+    shown: list[Shown] = [one.shown for one in first]
+    shown += [msgspec.Raw(skill.json) for skill in then if skill.slug not in known]
+    return shown[: wanted.limit]
+
+
+def _slug(one: Candidate) -> str:
+    return one.slug
 
 
 async def _of_caller(
@@ -93,13 +130,6 @@ async def _of_caller(
     )
 
 
-def _fitting(found: Iterable[Candidate], wanted: Wanted) -> list[tuple[str, Shown]]:
-    """Those that fit the words, by slug; all without any."""
-    words = list(dict.fromkeys(words_of(wanted.words)))
-    kept = [(slug, skill) for slug, skill, text in found if fits(text, words)]
-    return sorted(kept, key=lambda pair: (pair[0] != wanted.words.strip(), pair[0]))
-
-
 def _all(db: Connection, caller: Caller) -> list[Seen]:
     """One skill for each slug: what the key sees, and what the organisation has beside it."""
     seen = visibility.by_slug(visibility.visible(db, caller))
@@ -111,7 +141,7 @@ def _private(db: Connection, published: Published, caller: Caller) -> list[Candi
 
 
 def _size(found: Sequence[Candidate]) -> int:
-    return sum(_ITEM_BYTES + len(text) for _, _, text in found)
+    return sum(_ITEM_BYTES + _WORD_BYTES * one.text.length for one in found)
 
 
 def _collected(
@@ -120,7 +150,7 @@ def _collected(
     """What a collection of the caller or of the registry has. Raises Absent."""
     seen = list(visibility.by_slug(visibility.visible(db, caller)).values())
     found = _shown(_listed(db, catalogue, caller, name, seen), published)
-    return found + _of_registry(catalogue, published, name, {slug for slug, _, _ in found})
+    return found + _of_registry(catalogue, published, name, {one.slug for one in found})
 
 
 def _listed(
@@ -153,18 +183,14 @@ def _shown(seen: Sequence[Seen], published: Published) -> list[Candidate]:
     ]
     private = [item for item in seen if not item.is_published]
     return found + [
-        (item.slug, shown, _text(item.slug, item.name, item.description, shown.tags))
+        Candidate(item.slug, shown, text_of(item.slug, item.name, shown.tags, item.description))
         for item, shown in zip(private, drive_list.items(private, published), strict=True)
     ]
 
 
 def _of_record(skill: Skill) -> Candidate:
-    text = _text(skill.slug, skill.name, skill.description, skill.tags)
-    return skill.slug, msgspec.Raw(skill.json), text
-
-
-def _text(slug: str, name: str, description: str, tags: Iterable[str]) -> str:
-    return " ".join((slug, name, description, *tags))
+    text = text_of(skill.slug, skill.name, skill.tags, skill.description)
+    return Candidate(skill.slug, msgspec.Raw(skill.json), text)
 
 
 def fits(text: str, words: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from dynamic_api.clock import written
 from dynamic_api.database.tables import install_ids, telemetry_events
@@ -15,6 +15,8 @@ from dynamic_api.errors import Conflict
 from dynamic_api.ids import new_id
 from dynamic_api.services import audit
 from dynamic_api.services.caller import Caller, Trace
+
+_TURN = 0x7E1E_3E72
 
 
 class Event(Struct, frozen=True):
@@ -40,6 +42,7 @@ class Adopted(Struct, frozen=True):
 
 def store(db: Connection, events: Sequence[Event], public: Collection[str]) -> None:
     """Keep `events`. Of the slugs only those in `public` stay: others could tell what somebody works on."""
+    _take_turn(db, "pg_advisory_xact_lock_shared")
     shown = {event.install_id for event in events}
     claimed = db.execute(
         select(install_ids.c.install_id, install_ids.c.user_id).where(install_ids.c.install_id.in_(shown))
@@ -65,6 +68,7 @@ def store(db: Connection, events: Sequence[Event], public: Collection[str]) -> N
 
 def adopt(db: Connection, caller: Caller, trace: Trace, install_id: str, now: int) -> Adopted:
     """Make `install_id` and its events the caller's; a repeat changes nothing. Raises Conflict."""
+    _take_turn(db, "pg_advisory_xact_lock")
     row = {"install_id": install_id, "user_id": caller.user_id, "claimed_at": now}
     is_new = insert_absent(db, install_ids, [row]) > 0
     held = db.execute(select(install_ids).where(install_ids.c.install_id == install_id)).one()
@@ -95,6 +99,15 @@ def forget(db: Connection, before: int, most: int) -> int:
     """Remove up to `most` events from before `before`; how many they were."""
     old = select(telemetry_events.c.id).where(telemetry_events.c.at < before).limit(most)
     return int(db.execute(delete(telemetry_events).where(telemetry_events.c.id.in_(old))).rowcount)
+
+
+def _take_turn(db: Connection, lock: str) -> None:
+    """Let events be stored before an adoption, or after it. SQLite has one writer.
+
+    Stored beside one, they would not see the claim, and it would not see them.
+    """
+    if db.dialect.name == "postgresql":
+        db.execute(select(getattr(func, lock)(_TURN)))
 
 
 def _json(texts: Sequence[str]) -> str:

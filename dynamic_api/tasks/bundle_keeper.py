@@ -1,6 +1,7 @@
 """Takes bundles out of the private store when a skill in them was taken back (DESIGN.md D14).
 
-Within seconds: a link that was presigned for S3 does not pass by us. Those that expire are the housekeeper's.
+Within seconds: what a link of ours leads to in S3 is had without us for a moment. Those that expire are the
+housekeeper's.
 """
 
 from __future__ import annotations

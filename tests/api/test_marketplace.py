@@ -24,7 +24,7 @@ def test_published_collection_is_a_marketplace(api: World, holder: Person) -> No
     answer = publish(holder, name)
     assert answer.json()["data"]["collection"]["isPublicMarketplace"] is True
     shown = manifest(api, name)
-    assert shown.headers["cache-control"] == "public, max-age=300"
+    assert shown.headers["cache-control"] == "public, max-age=60"
     version = api.app.context.catalogue.versions("pdf-tools")[-1]
     document = shown.json()
     assert document["name"] == f"acme-papers-{holder.id[:6]}"
@@ -109,7 +109,7 @@ def test_manifest_of_the_registry(api: World, person: Person) -> None:
     assert api.anonymous.get("/marketplace.json").content == body
     answer = person.get("/marketplace.json")
     assert answer.content == body
-    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert answer.headers["cache-control"] == "public, max-age=60"
     assert (
         person.get("/marketplace.json", headers={"if-none-match": answer.headers["etag"]}).status_code == 304
     )

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from dynamic_api.memory.public_bytes import PublicBytes
-from dynamic_api.private_store import Signer, open_private_store
+from dynamic_api.private_store import open_private_store
 from dynamic_api.runs.unpacked import Shelf
 from registry_builder.store.target import open_reader
 from tests.api.lab import (
@@ -152,7 +152,7 @@ def test_many_at_once_unpack_one_skill(lab_registry: Path, tmp_path: Path) -> No
     """Whoever is first puts the folder there, the others find it."""
     reader = open_reader(str(lab_registry))
     digest = next((lab_registry / "api/v1/downloads/public/kit").iterdir()).name.removesuffix(".zip")
-    private = open_private_store(str(tmp_path / "private"), Signer("http://x", (b"x" * 32,)), published=[])
+    private = open_private_store(str(tmp_path / "private"), published=[])
     shelves = [Shelf(tmp_path / "skills", PublicBytes(reader), private) for _ in range(8)]
 
     async def all_at_once() -> list[Any]:

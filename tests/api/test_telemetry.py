@@ -6,15 +6,17 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from dynamic_api.clock import DAY
 from dynamic_api.database.tables import audit_events, telemetry_events, webhook_deliveries, webhooks
+from dynamic_api.services import telemetry
+from dynamic_api.services.telemetry import Event
 from dynamic_api.tasks.housekeeping import Housekeeper
 from tests.api.world import Person, World, world
 
@@ -220,6 +222,25 @@ def test_adoption_takes_earlier_events_and_later_ones(api: World, person: Person
     assert again == {**data, "events_adopted": 0}
     query = select(func.count()).select_from(audit_events).where(audit_events.c.target_name == install_id)
     assert api.read(lambda db: db.execute(query).scalar_one()) == 1
+
+
+def test_event_stored_while_it_is_adopted_is_claimed(api: World, person: Person, install_id: str) -> None:
+    """Row 35, later events: one that is being written just then is neither too early nor too late."""
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    came = Event(install_id, "install", "0.1.0", "linux", (), (), b"{}", api.clock())
+
+    def slowly(db: Connection) -> None:
+        telemetry.store(db, [came], ())
+        adopting.append(pool.submit(person.post, ADOPT, json={"install_id": install_id}))
+        while db.dialect.name == "postgresql" and not adopting[0].done():
+            if db.execute(waits).scalar_one():
+                return
+
+    adopting: list[Future[Any]] = []
+    with ThreadPoolExecutor(1) as pool:
+        api.write(slowly)
+        assert adopting[0].result().json()["data"]["events_adopted"] == 1
+    assert [row.user_id for row in stored(api, install_id)] == [person.id]
 
 
 def test_other_account_is_told(api: World, person: Person, install_id: str) -> None:

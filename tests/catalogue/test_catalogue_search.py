@@ -14,11 +14,14 @@ import pytest
 from catalogue import slow_search
 from catalogue.made import Given, make
 from catalogue.world import World
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dynamic_api.catalogue import Catalogue
+from dynamic_api.catalogue.few import among, text_of
 from dynamic_api.catalogue.file import LINK
+from dynamic_api.catalogue.near import by_length, near_words
+from dynamic_api.catalogue.search import asked
 from dynamic_api.catalogue.words import words_of
 
 SKILLS = (
@@ -65,6 +68,12 @@ def found(folder: Path, query: str, skills: Sequence[Given] = SKILLS, **options:
         ("pythonn", ["python-lint"]),
         ("linder", ["python-lint"]),
         ("documennt pdf", ["pdf-tools", "docx-report"]),
+        ("pfd", ["pdf-tools", "invoice", "docx-report"]),
+        ("dpf", ["pdf-tools", "invoice", "docx-report"]),
+        ("pdx", ["pdf-tools", "invoice", "docx-report"]),
+        ("xdf", []),
+        ("tools pfd", ["pdf-tools"]),
+        ("fp", []),
         ("python invoice", ["invoice", "python-lint"]),
         ("pdf zebra", ["pdf-tools", "invoice", "docx-report"]),
         ("cafe", ["cafe"]),
@@ -114,6 +123,65 @@ def test_equals_come_by_slug_also_where_the_answer_is_cut(tmp_path: Path) -> Non
     assert found(tmp_path, "drum", skills, limit=7) == drums[:7]
     assert found(tmp_path, "drum", skills, limit=7, offset=60) == drums[60:]
     assert found(tmp_path, "bell", skills, limit=7) == bells[:7]
+
+
+WORD = st.sampled_from(("a", "ab", "abc", "abe", "ac", "b", "ba", "bad", "bag", "c", "cab", "x", "xyz", "q1"))
+TEXT = st.lists(WORD, max_size=6).map(" ".join)
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> list[Given]:
+    names = draw(
+        st.lists(st.lists(WORD, min_size=1, max_size=2).map("-".join), min_size=1, max_size=14, unique=True)
+    )
+    return [Given(name, draw(TEXT), tuple(draw(st.lists(WORD, max_size=2))), draw(TEXT)) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("pfd", ("pdf",)),
+        ("pdg", ("pdf",)),
+        ("jon", ("join", "json")),
+        ("cta", ("cat",)),
+        ("bat", ()),
+        ("xyz", ()),
+        ("pd", ()),
+        ("cats", ("cat",)),
+    ],
+)
+def test_slips_in_short_words(word: str, words: tuple[str, ...]) -> None:
+    """Of three letters two may be exchanged; or else the first is right and one other slip is allowed."""
+    there = by_length(["pdf", "pdfs", "pod", "join", "json", "cat", "act", "mat", "sat", "hat"])
+    assert near_words(there, word) == words
+
+
+@settings(max_examples=120, deadline=None)
+@given(corpora(), st.lists(WORD, min_size=1, max_size=3).map(" ".join))
+def test_few_skills_are_found_as_many_are(skills: list[Given], query: str) -> None:
+    """Private skills in memory, by the groups and the order of the local file."""
+    ordered = sorted(skills, key=lambda given: given.slug)
+    texts = [text_of(given.slug, given.title, given.tags, given.description) for given in ordered]
+    with tempfile.TemporaryDirectory() as place, closing(catalogue_of(Path(place), skills)) as catalogue:
+        matches = catalogue.matches(query, limit=50)
+        having = [sum(f" {word} " in text.line for text in texts) for word in asked(query)]
+        assume(all(count * 2 <= len(texts) for count in having))
+        fit, places = among(texts, asked(query))
+        assert [ordered[at].slug for at in places] == [skill.slug for skill in matches.skills]
+        assert fit == matches.fit or not places
+
+
+@pytest.mark.parametrize(
+    ("query", "slugs"),
+    [("pythno", ["python-lint"]), ("documennt pdf", ["pdf-tools", "docx-report"]),
+     ("python invoice", ["invoice", "python-lint"]), ("py lint", ["python-lint"]),
+     ("pfd", ["pdf-tools", "invoice", "docx-report"]),
+     ("\u5b57", ["kanji"]), ("zebra", []), ("", [])],
+)  # fmt: skip
+def test_few_skills_have_prefixes_and_slips(query: str, slugs: list[str]) -> None:
+    ordered = sorted(SKILLS, key=lambda given: given.slug)
+    texts = [text_of(given.slug, given.title, given.tags, given.description) for given in ordered]
+    assert [ordered[at].slug for at in among(texts, asked(query))[1]] == slugs
 
 
 def test_pages_are_parts_of_one_list(tmp_path: Path) -> None:
@@ -169,18 +237,6 @@ def test_no_text_at_all_is_refused(hostile_catalogue: Catalogue, query: str, bod
 @pytest.fixture(scope="module")
 def hostile_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return catalogue_of(tmp_path_factory.mktemp("hostile"))
-
-
-WORD = st.sampled_from(("a", "ab", "abc", "abe", "ac", "b", "ba", "bad", "bag", "c", "cab", "x", "xyz", "q1"))
-TEXT = st.lists(WORD, max_size=6).map(" ".join)
-
-
-@st.composite
-def corpora(draw: st.DrawFn) -> list[Given]:
-    names = draw(
-        st.lists(st.lists(WORD, min_size=1, max_size=2).map("-".join), min_size=1, max_size=14, unique=True)
-    )
-    return [Given(name, draw(TEXT), tuple(draw(st.lists(WORD, max_size=2))), draw(TEXT)) for name in names]
 
 
 @settings(max_examples=120, deadline=None)

@@ -81,7 +81,7 @@ def observe(work: Callable[[Connection], T]) -> T:
 
 def stored(sha256: str) -> bytes:
     """The private bytes with this digest. Raises the builder's Refusal."""
-    from dynamic_api.private_store import Signer, open_private_store
+    from dynamic_api.private_store import open_private_store
     from dynamic_api.server.data_folder import PRIVATE, open_folder
     from dynamic_api.settings import load
 
@@ -89,11 +89,8 @@ def stored(sha256: str) -> bytes:
     if place is None:
         raise AssertionError("the group keeps the place")
     folder, settings = open_folder(place.data), load(place.settings_file)
-    signer = Signer("", (folder.secret(settings.data.secret).encode(),))
     try:
-        return open_private_store(settings.data.private_store or str(folder.path / PRIVATE), signer).get(
-            sha256
-        )
+        return open_private_store(settings.data.private_store or str(folder.path / PRIVATE)).get(sha256)
     except ApiRefusal as refusal:
         raise _told(refusal) from refusal
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamic_api.errors import TooLarge
-from dynamic_api.private_store import Part, Signer, bundle, keep, open_private_store
+from dynamic_api.private_store import Part, bundle, keep, open_private_store
 from registry_builder.core.artifact import pack
 from registry_builder.core.folder import File
 
@@ -110,7 +110,7 @@ def test_artifact_that_is_not_what_was_announced_stops_the_bundle() -> None:
 
 
 def test_kept_bundle_has_the_same_key_each_time(tmp_path: Path) -> None:
-    store = open_private_store(str(tmp_path), Signer("https://api.example", (b"s" * 32,)))
+    store = open_private_store(str(tmp_path))
     parts = [part(slug, files) for slug, files in SKILLS.items()]
     key = keep(store, bundle(parts))
     assert key == hashlib.sha256(whole(SKILLS)).hexdigest() == keep(store, bundle(reversed(parts)))

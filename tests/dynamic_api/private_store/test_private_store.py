@@ -8,7 +8,7 @@ import stat
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,12 +18,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dynamic_api.errors import Absent, Invalid, Unavailable
-from dynamic_api.private_store import GOOD_FOR, PrivateStore, Signer, disposition, open_private_store
+from dynamic_api.private_store import PrivateStore, disposition, open_private_store
 from dynamic_api.private_store.base import CHUNK
 from registry_builder.core.errors import Misuse
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
-SIGNER = Signer("https://api.example/", (b"s" * 32,))
 BODY = b"private bytes"
 KEY = hashlib.sha256(BODY).hexdigest()
 BIG = bytes(range(256)) * (9 * 2**20 // 256) + b"end"
@@ -80,7 +79,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
         client.create_bucket(Bucket=bucket)
         client.close()
         address = f"s3://{bucket}/private?endpoint_url={endpoint}&region=us-east-1"
-    store = open_private_store(address, SIGNER)
+    store = open_private_store(address)
     yield Kept(store, address)
     if request.param == "s3":
         store.close()  # type: ignore[attr-defined]
@@ -142,26 +141,24 @@ def test_what_is_not_there_is_absent_at_once(kept: Kept) -> None:
 def test_what_is_no_digest_is_absent_everywhere(kept: Kept, key: str) -> None:
     store = kept.store
     calls = [store.get, store.stream, store.exists, store.delete]
-    calls += [lambda name: store.put(name, [b""]), lambda name: store.url(name, "a.zip", NOW)]
+    calls += [lambda name: store.put(name, [b""]), lambda name: store.elsewhere(name, "a.zip")]
     for call in calls:
         with pytest.raises(Absent):
             call(key)
     assert kept.bodies() == []
 
 
-def test_url_holds_for_a_day_and_names_the_file(kept: Kept) -> None:
-    now = datetime.now(UTC)
+def test_url_past_us_holds_for_minutes_and_names_the_file(kept: Kept) -> None:
+    """D14: whoever has it is not asked again. A folder has none."""
     kept.store.put(KEY, [BODY])
     for name in NAMES:
-        parts = urlsplit(kept.store.url(KEY, name, now))
-        query = {field: values[0] for field, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        if parts.netloc == "api.example":
-            assert parts.path == f"/api/v1/downloads/private/{KEY}"
-            SIGNER.check(
-                KEY, query["expires"], name, query["signature"], now + GOOD_FOR - timedelta(minutes=1)
-            )
+        url = kept.store.elsewhere(KEY, name)
+        assert (url is None) == (not kept.address.startswith("s3"))
+        if url is None:
             continue
-        assert query["X-Amz-Expires"] == str(24 * 3600)
+        parts = urlsplit(url)
+        query = {field: values[0] for field, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        assert query["X-Amz-Expires"] == "120"
         assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
         assert query["X-Amz-SignedHeaders"] == "host"
         with httpx2.Client(trust_env=False) as client:
@@ -173,7 +170,7 @@ def test_url_holds_for_a_day_and_names_the_file(kept: Kept) -> None:
 def test_folder_is_closed_to_others(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        open_private_store(str(tmp_path / "private"), SIGNER).put(KEY, [BODY])
+        open_private_store(str(tmp_path / "private")).put(KEY, [BODY])
     finally:
         os.umask(before)
     modes = {
@@ -185,7 +182,7 @@ def test_folder_is_closed_to_others(tmp_path: Path) -> None:
 
 
 def test_damaged_bytes_are_noticed_and_healed_by_the_next_put(tmp_path: Path) -> None:
-    store = open_private_store(str(tmp_path), SIGNER)
+    store = open_private_store(str(tmp_path))
     store.put(KEY, [BODY])
     (tmp_path / KEY[:2] / KEY).write_bytes(b"other")
     with pytest.raises(Unavailable):
@@ -195,7 +192,7 @@ def test_damaged_bytes_are_noticed_and_healed_by_the_next_put(tmp_path: Path) ->
 
 
 def test_folder_that_is_gone_is_trouble_and_not_empty(tmp_path: Path) -> None:
-    store = open_private_store(str(tmp_path / "private"), SIGNER)
+    store = open_private_store(str(tmp_path / "private"))
     store.put(KEY, [BODY])
     (tmp_path / "private").rename(tmp_path / "elsewhere")
     calls = [
@@ -213,7 +210,7 @@ def test_folder_that_is_gone_is_trouble_and_not_empty(tmp_path: Path) -> None:
 
 
 def test_bucket_that_is_gone_is_trouble_and_not_empty(private_endpoint: str) -> None:
-    store = open_private_store(f"s3://not-there?endpoint_url={private_endpoint}&region=us-east-1", SIGNER)
+    store = open_private_store(f"s3://not-there?endpoint_url={private_endpoint}&region=us-east-1")
     for call in (store.get, store.stream, lambda name: store.put(name, [BODY]), lambda _: store.ready()):
         with pytest.raises(Unavailable):
             call(KEY)
@@ -235,17 +232,17 @@ def test_private_store_never_lies_with_what_is_published(
 ) -> None:
     with pytest.raises(Misuse) as caught:
         open_private_store(
-            private.format(tmp=tmp_path), SIGNER, published=["s3://else", published.format(tmp=tmp_path)]
+            private.format(tmp=tmp_path), published=["s3://else", published.format(tmp=tmp_path)]
         )
     assert caught.value.code == "private-is-public"
 
 
 def test_neighbour_of_what_is_published_is_fine(tmp_path: Path) -> None:
     others = [str(tmp_path / "dist"), "s3://bucket", "/" + "elsewhere"]
-    open_private_store(str(tmp_path / "dist-private"), SIGNER, published=others).ready()
+    open_private_store(str(tmp_path / "dist-private"), published=others).ready()
 
 
 @pytest.mark.parametrize("address", ["https://x", "s3://", "s3://u:p@b", "s3://b?colour=red", "ftp://x/y"])
 def test_address_that_makes_no_sense_is_refused(address: str) -> None:
     with pytest.raises(Misuse):
-        open_private_store(address, SIGNER)
+        open_private_store(address)
