@@ -75,4 +75,4 @@ class Context:
     probes: dict[str, Callable[[], str]] = field(default_factory=dict)
     """Parts that `/readyz` names: each says "ok …", or what is wrong."""
     callers: Memo[str, Caller] = field(default_factory=lambda: Memo(CALLERS_KEPT))
-    """Digest of a key → whose it is."""
+    """Whose a key is."""

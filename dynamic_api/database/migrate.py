@@ -56,9 +56,12 @@ def _run(engine: Engine, action: Callable[[Config], object]) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
+            connection.exec_driver_sql("BEGIN")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-        action(_config(connection))
-        if connection.dialect.name == "sqlite":
+        try:
+            action(_config(connection))
             connection.exec_driver_sql("COMMIT")
-        else:
-            connection.commit()
+        except BaseException:
+            # Half of it must not be found by who gets the connection next.
+            connection.invalidate()
+            raise

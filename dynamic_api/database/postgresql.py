@@ -1,13 +1,19 @@
-"""A PostgreSQL server as the database: reads and writes in threads over a pool."""
+"""A PostgreSQL server as the database: reads and writes in threads over a pool.
+
+A connection is taken from the pool as it is, without a query that tests it, and given back without one that
+cleans it: each query is a round trip. One that was cut shows at its first query, and what was to be done is
+done again on another: a read always, a write as long as its COMMIT was not sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -15,23 +21,15 @@ from dynamic_api.database.engine import BUSY_SECONDS, Work, unavailable
 from dynamic_api.database.snapshots import Snapshot, Snapshots
 
 T = TypeVar("T")
-_DEADLOCK_TRIES = 4
+_TRIES = 4
+_COMMIT = "COMMIT"
 
 
 class PostgreSQL:
     """A PostgreSQL server, shared by as many processes as it takes."""
 
     def __init__(self, url: URL, pool_size: int, before_commit: Work[None] | None = None) -> None:
-        self.engine = create_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=BUSY_SECONDS,
-            pool_pre_ping=True,
-            pool_use_lifo=True,
-            hide_parameters=True,
-        )
-        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = postgresql_engine(url, pool_size)
         self._snapshots = Snapshots(self.engine.dialect.create_connect_args(url)[1])
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="database")
         self._before_commit = before_commit
@@ -40,13 +38,13 @@ class PostgreSQL:
         return await self._snapshots.current()
 
     async def read(self, work: Work[T]) -> T:
-        return await self._in_thread(lambda: self._read(work))
+        return await self._in_thread(lambda: _again(lambda: self._read(work)))
 
     async def survey(self, work: Work[T]) -> T:
         return await self.read(work)
 
     async def write(self, work: Work[T]) -> T:
-        return await self._in_thread(lambda: self._write(work))
+        return await self._in_thread(lambda: _again(lambda: self._write(work)))
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -60,29 +58,70 @@ class PostgreSQL:
             raise unavailable(error) from error
 
     def _read(self, work: Work[T]) -> T:
-        with self._reading.connect() as connection:
+        with self.engine.connect() as connection:
             return work(connection)
 
     def _write(self, work: Work[T]) -> T:
-        for tries_left in reversed(range(_DEADLOCK_TRIES)):
-            try:
-                return self._transaction(work)
-            except OperationalError as error:
-                if not tries_left or not _lost_a_race(error):
-                    raise
-        raise AssertionError("the loop returns or raises")
-
-    def _transaction(self, work: Work[T]) -> T:
         try:
-            with self.engine.begin() as connection:
-                answer = work(connection)
-                if self._before_commit is not None:
-                    self._before_commit(connection)
-                return answer
+            with self.engine.connect() as connection:
+                return self._transaction(connection, work)
         finally:
             self._snapshots.forget()
+
+    def _transaction(self, connection: Connection, work: Work[T]) -> T:
+        connection.exec_driver_sql("BEGIN")
+        try:
+            answer = work(connection)
+            if self._before_commit is not None:
+                self._before_commit(connection)
+            connection.exec_driver_sql(_COMMIT)
+        except BaseException:
+            _undo(connection)
+            raise
+        return answer
+
+
+def postgresql_engine(url: URL, pool_size: int) -> Engine:
+    """An engine whose connections leave transactions to us."""
+    return create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        pool_reset_on_return=None,
+        skip_autocommit_rollback=True,
+        pool_use_lifo=True,
+        # What is written into a row must not get into a traceback, and so into the log.
+        hide_parameters=True,
+    )
+
+
+def _undo(connection: Connection) -> None:
+    """End a transaction that failed; a connection on which that fails goes nowhere else."""
+    with suppress(DBAPIError):
+        if not connection.invalidated:
+            connection.exec_driver_sql("ROLLBACK")
+            return
+    connection.invalidate()
+
+
+def _again(call: Callable[[], T]) -> T:
+    """What `call` gives, tried again as long as what it did is certainly undone."""
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return call()
+        except OperationalError as error:
+            if not tries_left or not (_lost_a_race(error) or _was_cut(error)):
+                raise
+    raise AssertionError("the loop returns or raises")
 
 
 def _lost_a_race(error: OperationalError) -> bool:
     """Whether PostgreSQL undid the transaction for another's sake: deadlock or serialization failure."""
     return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
+
+
+def _was_cut(error: OperationalError) -> bool:
+    """Whether the connection ended before the end of the transaction: after COMMIT, nobody knows."""
+    return error.connection_invalidated and error.statement != _COMMIT

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from dynamic_api.database.engine import Database
-from dynamic_api.memory.memo import Memo
+from dynamic_api.memory.memo import Memo, Values
 from dynamic_api.services.published import Published
 
 T = TypeVar("T")
@@ -25,16 +25,16 @@ class Remembered:
         self._published = published
         self._memo: Memo[Hashable, Any] = Memo(KEPT_BYTES)
 
-    async def body(self, asked: Hashable, make: Callable[[Connection], bytes]) -> bytes:
-        """The bytes that `make` gives, made anew or as they were."""
-        return await self.value(asked, make, len)
+    async def values(self) -> Values[Hashable, Any] | None:
+        """What is known now, to look into and to add to; None while there is no view."""
+        stamp, view = await self.database.stamp(), self._published.stamp
+        return None if view is None else self._memo.at((stamp, view))
 
     async def value(self, asked: Hashable, make: Callable[[Connection], T], size: Callable[[T], int]) -> T:
         """What `make` gives, made anew or as it was; `size` says about how many bytes that takes."""
-        stamp, view = await self.database.stamp(), self._published.stamp
-        if view is None:
+        values = await self.values()
+        if values is None:
             return await self.database.read(make)
-        values = self._memo.at((stamp, view))
         if asked in values.known:
             known: T = values.known[asked]
             return known

@@ -15,6 +15,9 @@ from dynamic_api.context import Context
 from dynamic_api.errors import Refusal
 from dynamic_api.routes import answers, decode, forms, identify
 from dynamic_api.routes.endpoint import Answer, Async, Call, Endpoint, Mode, Sync
+from dynamic_api.routes.header_fields import field_of
+from dynamic_api.routes.kept import kept
+from dynamic_api.routes.trace import address_of
 from dynamic_api.services import idempotency
 from dynamic_api.services.idempotency import Once, Stored
 
@@ -24,21 +27,42 @@ REPLAYED = {"Idempotency-Replayed": "true"}
 async def respond(context: Context, endpoint: Endpoint, request: Request) -> Response:
     """The response of `endpoint`. Raises Refusal."""
     now = context.clock()
-    trace = identify.trace_of(context, request)
-    who, left = await identify.admit(context, endpoint, request, trace.address, now)
-    request.scope["address"] = trace.address
+    address = request.scope["address"] = address_of(context, request)
+    who, left = await identify.admit(context, endpoint, request, address, now)
     if who is not None:
         request.scope["caller"] = who.key_prefix
-    call = Call(context, request, now, trace, decode.path_values(request), who=who)
+    call = Call(context, request, now, who)
+    response = await (_remembered if endpoint.remembered else _made)(endpoint, call)
+    response.raw_headers += left
+    return response
+
+
+async def _remembered(endpoint: Endpoint, call: Call) -> Response:
+    """As `_made`, or what that was when the same was asked before, and nothing has changed since."""
+    values = await call.context.remembered.values()
+    if values is None:
+        return await _made(endpoint, call)
+    scope = call.request.scope
+    path, query = scope["path"], scope["query_string"] if endpoint.query else b""
+    asked = (path, query, call.who and call.who.key_id)
+    answer = values.known.get(asked)
+    if answer is None:
+        answer = kept(await _made(endpoint, call))
+        values.keep(asked, answer, answer.size + len(path) + len(query))
+    response: Response = answer.response(field_of(call.request, b"if-none-match"))
+    return response
+
+
+async def _made(endpoint: Endpoint, call: Call) -> Response:
+    context, request = call.context, call.request
+    call.path = decode.path_values(request)
     if endpoint.query is not None:
         call.query = decode.query_values(request, endpoint.query)
     if endpoint.body is not None:
         most = endpoint.most(context.settings) if endpoint.most else context.settings.server.body_bytes
         call.raw = await forms.raw_body(request, most)
         call.body = decode.json_body(request, call.raw, endpoint.body)
-    response = await _run(endpoint, call)
-    response.raw_headers += left
-    return response
+    return await _run(endpoint, call)
 
 
 async def _run(endpoint: Endpoint, call: Call) -> Response:

@@ -14,6 +14,7 @@ from dynamic_api.context import Context
 from dynamic_api.private_store import Link, absent, bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
 from dynamic_api.routes.header_fields import field_of
+from dynamic_api.routes.kept import Ready
 from dynamic_api.server.static import names_tag
 from dynamic_api.services import downloads, links
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
@@ -24,6 +25,8 @@ REDIRECT_SECONDS = 300
 ZIP = "application/zip"
 _NO_STORE = {"Cache-Control": "private, no-store"}
 _NOSNIFF = {"X-Content-Type-Options": "nosniff"}
+_OF_BYTES = ((b"cache-control", IMMUTABLE.encode()), (b"x-content-type-options", b"nosniff"))
+_ZIP_FIELD = (b"content-type", ZIP.encode())
 
 
 class Asked(Body, frozen=True, rename="camel"):
@@ -95,16 +98,16 @@ async def fetch_public(call: Call) -> Response:
     context, slug, sha256 = call.context, call.path["slug"], call.path["sha256"]
     context.published.require_served(slug, sha256)
     etag = f'"{sha256}"'
-    headers = {"Cache-Control": IMMUTABLE, "ETag": etag, **_NOSNIFF}
+    fields = [*_OF_BYTES, (b"etag", etag.encode())]
     shown = field_of(call.request, b"if-none-match")
     if shown is not None and names_tag(shown, etag):
-        return Response(status_code=304, headers=headers)
+        return Ready(b"", 304, fields)
     bucket = elsewhere(context)
     if bucket is not None:
         target = f"{bucket}/{download_key(slug, sha256)}"
         return RedirectResponse(target, 302, {"Cache-Control": f"public, max-age={REDIRECT_SECONDS}"})
     body = await context.public_bytes.body(slug, sha256)
-    return Response(body, 200, headers, ZIP)
+    return Ready(body, 200, [(b"content-length", b"%d" % len(body)), _ZIP_FIELD, *fields])
 
 
 def elsewhere(context: Context) -> str | None:

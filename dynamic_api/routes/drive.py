@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from dynamic_api.ids import undashed
-from dynamic_api.routes.answers import answered, encode
 from dynamic_api.routes.base import recalled, write
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
 from dynamic_api.services import asset_bundles, drive, drive_list
@@ -33,13 +32,8 @@ class Wanted(Body, frozen=True):
     skill_slug: Annotated[str, Meta(min_length=1, max_length=1000)] = field(name="skillSlug")
 
 
-async def show(call: Call) -> Response:
-    context, caller, hidden = call.context, call.caller, call.query.include_disabled
-    body = await context.remembered.body(
-        ("drive", caller.key_id, hidden),
-        lambda db: encode(drive_list.listed(db, context.published, caller, hidden=hidden)),
-    )
-    return answered(body, 200, {})
+def show(db: Connection, call: Call) -> Drive:
+    return drive_list.listed(db, call.context.published, call.caller, hidden=call.query.include_disabled)
 
 
 async def take(call: Call) -> Response:
@@ -110,12 +104,13 @@ ENDPOINTS = (
         path="/api/v1/drive",
         name="drive",
         handler=show,
-        mode=Mode.ASYNC,
+        mode=Mode.READ,
         auth=Auth.KEY,
         tag="Drive",
         summary="Every skill that the key sees: drive, teams and accepted shares",
         query=Listing,
         answer=Drive,
+        remembered=True,
     ),
     IMPORT,
     Endpoint(

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from dynamic_api.context import Context
 from dynamic_api.errors import Refusal
+from dynamic_api.routes.trace import trace_of
 from dynamic_api.services.access import refused
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.settings import Settings
@@ -72,12 +73,11 @@ class Call:
     context: Context
     request: Request
     now: int
-    trace: Trace
-    path: Mapping[str, str]
+    who: Caller | None
+    path: Mapping[str, str] = field(default_factory=dict)
     query: Any = None
     body: Any = None
     raw: bytes = b""
-    who: Caller | None = None
 
     @property
     def caller(self) -> Caller:
@@ -85,6 +85,11 @@ class Call:
         if self.who is None:
             raise refused()
         return self.who
+
+    @property
+    def trace(self) -> Trace:
+        """How it came in."""
+        return trace_of(self.context, self.request)
 
 
 Sync = Callable[[Connection, Call], object]
@@ -108,6 +113,9 @@ class Endpoint:
     query: type[Struct] | None = None
     status: int = 200
     errors: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    remembered: bool = False
+    """Whether the answer is a function of the key, the URL, the database and the bucket, and of nothing else:
+    then it is made once, and again when one of these has changed."""
     costs: bool = False
     """Whether it takes an Idempotency-Key."""
     wrap: bool = True

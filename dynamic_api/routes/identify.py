@@ -1,65 +1,20 @@
-"""Who calls: the credential, the address, and how often they may."""
+"""Who calls, and how often they may."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from functools import lru_cache
 
 from starlette.requests import Request
 
 from dynamic_api.context import Context
-from dynamic_api.ids import digest
 from dynamic_api.limiter import Left
 from dynamic_api.routes.endpoint import Auth, Endpoint
 from dynamic_api.routes.header_fields import field_of
 from dynamic_api.services import access
-from dynamic_api.services.caller import Caller, Trace
+from dynamic_api.services.caller import Caller
 
 INSTALL_ID_HEADER = b"x-skillzdrive-install-id"
 _INSTALL_ID = re.compile(r"[0-9a-fA-F-]{36}")
-
-
-def trace_of(context: Context, request: Request) -> Trace:
-    """How the call came in."""
-    return Trace(
-        request_id=request.scope.get("request_id", ""),
-        address=address_of(context, request),
-        user_agent=field_of(request, b"user-agent") or "",
-        session_id=field_of(request, b"x-session-id"),
-    )
-
-
-def address_of(context: Context, request: Request) -> str:
-    """The client's address: the last one in X-Forwarded-For that no trusted proxy has."""
-    client = request.client.host if request.client else ""
-    trusted = context.settings.server.trusted_proxies
-    if not trusted:
-        return client
-    # Some proxies add a line of their own below the one that the client sent.
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    if not forwarded or not _is_trusted(client, trusted):
-        return client
-    for hop in reversed([part.strip() for part in forwarded.split(",")]):
-        if not _is_trusted(hop, trusted):
-            return hop if _is_address(hop) else client
-    return client
-
-
-@lru_cache(maxsize=4096)
-def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
-    if not _is_address(address):
-        return False
-    host = ipaddress.ip_address(address)
-    return any(host in ipaddress.ip_network(network, strict=False) for network in trusted)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def bearer(request: Request) -> str | None:
@@ -76,10 +31,10 @@ def bearer(request: Request) -> str | None:
 async def caller_of(context: Context, secret: str, now: int) -> Caller:
     """The caller whose key is `secret`, remembered until anything is committed. Raises Unauthenticated."""
     callers = context.callers.at(await context.database.stamp())
-    known = callers.known.get(name := digest(secret))
+    known = callers.known.get(secret)
     if known is None:
         known = await context.database.read(lambda db: access.caller_of(db, secret, now))
-        callers.keep(name, known)
+        callers.keep(secret, known)
     else:
         access.require_in_time(known, now)
     return known
@@ -89,7 +44,7 @@ async def admit(
     context: Context, endpoint: Endpoint, request: Request, address: str, now: int
 ) -> tuple[Caller | None, Left]:
     """The caller, and the headers that say how much is left. Raises Unauthenticated, Forbidden, Limited."""
-    if endpoint.auth in {Auth.NONE, Auth.OWN}:
+    if endpoint.auth is Auth.NONE or endpoint.auth is Auth.OWN:
         return None, ()
     secret = bearer(request)
     if secret is None:

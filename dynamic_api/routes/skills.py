@@ -59,7 +59,7 @@ async def show(call: Call) -> Response:
         context.remembered, context.catalogue, context.published, call.who, call.path["slug"]
     )
     control = PUBLIC if call.who is None else PRIVATE
-    return answers.known(call.request, answer.body, answer.etag, control)
+    return answers.tagged(answer.body, answer.etag, control)
 
 
 async def discover(call: Call) -> object:
@@ -104,6 +104,7 @@ ENDPOINTS = (
         auth=Auth.ANONYMOUS,
         tag="Skills",
         summary="One skill, with the address of its artifact",
+        remembered=True,
         answer=OneSkill,
         errors={404: ("skill_not_found",), 410: ("withdrawn",)},
     ),

@@ -32,6 +32,7 @@ class Patient(HttpToolsProtocol):
     head_seconds = 15.0
     _waiting: asyncio.TimerHandle | None = None
     _watching: asyncio.TimerHandle | None = None
+    _in_head = False
     _head = 0
     _in_body = False
     _rest = 0
@@ -73,15 +74,16 @@ class Patient(HttpToolsProtocol):
             self.transport.close()
         if self._waiting is not None and self._head > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of this request is too large.")
-        if self._is_idle():
+        # Most heads come whole: then there is nothing to wait for.
+        if self._waiting is None and (self._in_head or self._is_idle()):
             self._wait()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._waiting is None:
-            self._wait()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
+        self._in_head = False
         self._stop_waiting()
         self._in_body, self._rest = True, 0
         super().on_headers_complete()

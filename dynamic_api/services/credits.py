@@ -38,6 +38,15 @@ _MONTH_DUE = (
     .returning(users.c.id)
 )
 _BALANCE = select(users.c.balance).where(users.c.id == bindparam("account"))
+_ACCOUNT = select(users.c.balance, users.c.tier, users.c.skill_calls, users.c.skill_calls_month).where(
+    users.c.id == bindparam("account")
+)
+_NEWEST = (
+    select(credit_entries)
+    .where(credit_entries.c.user_id == bindparam("account"))
+    .order_by(desc(credit_entries.c.number))
+    .limit(bindparam("most"))
+)
 
 
 class Movement(Struct, frozen=True):
@@ -185,7 +194,7 @@ def unpaid(balance: int, amount: int) -> Unpaid:
 
 def account(db: Connection, caller: Caller, prices: Credits, now: int) -> Account:
     """Balance, tier, use of this month, and the newest entries, newest first."""
-    row = db.execute(select(users).where(users.c.id == caller.user_id)).one()
+    row = db.execute(_ACCOUNT, {"account": caller.user_id}).one()
     tier = prices.tiers.get(row.tier)
     limit: int | str = UNLIMITED if caller.is_staff or tier is None else tier.monthly_skill_calls or UNLIMITED
     return Account(
@@ -199,12 +208,7 @@ def account(db: Connection, caller: Caller, prices: Credits, now: int) -> Accoun
 
 def newest(db: Connection, user_id: str, limit: int) -> list[Transaction]:
     """The newest entries of an account, newest first."""
-    entries = db.execute(
-        select(credit_entries)
-        .where(credit_entries.c.user_id == user_id)
-        .order_by(desc(credit_entries.c.number))
-        .limit(limit)
-    )
+    entries = db.execute(_NEWEST, {"account": user_id, "most": limit})
     return [
         Transaction(row.kind, row.slug, row.amount, row.balance, row.reference, row.note, written(row.at))
         for row in entries

@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
 from dynamic_api.catalogue import Answer, Catalogue
+from dynamic_api.database.tables import skills
+from dynamic_api.database.tables.skills import PUBLISHED
 from dynamic_api.memory.remembered import Remembered
 from dynamic_api.services import drive_list, visibility
 from dynamic_api.services.caller import Caller
@@ -17,6 +19,12 @@ from registry_builder.core.ledger import QUARANTINED
 
 PLACE = "path.slug"
 _NOTHING = b""
+_TAKEN = "private slug"
+_IS_TAKEN = (
+    select(skills.c.id)
+    .where(skills.c.slug == bindparam("slug"), skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
+    .limit(1)
+)
 
 
 async def show(
@@ -26,10 +34,8 @@ async def show(
 
     For a published skill they are the bytes of the bucket.
     """
-    if caller is not None:
-        body = await remembered.body(
-            ("skill", caller.key_id, slug), lambda db: _private(db, published, caller, slug)
-        )
+    if caller is not None and await remembered.value((_TAKEN, slug), lambda db: _is_taken(db, slug), int):
+        body = await remembered.database.read(lambda db: _private(db, published, caller, slug))
         if body:
             return Answer(body, f'"{hashlib.sha256(body).hexdigest()}"')
     answer = published.answer(slug)
@@ -38,6 +44,11 @@ async def show(
     if not answer.offered:
         _refuse_quarantined(catalogue, slug)
     return answer
+
+
+def _is_taken(db: Connection, slug: str) -> bool:
+    """Whether anybody has a private skill of this name: few have, and that is asked once for all callers."""
+    return db.execute(_IS_TAKEN, {"slug": slug}).first() is not None
 
 
 def _refuse_quarantined(catalogue: Catalogue, slug: str) -> None:

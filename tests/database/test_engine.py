@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.errors import Unavailable
@@ -82,3 +84,84 @@ def test_file_that_was_moved_takes_nothing_until_it_is_back(tmp_path: Path) -> N
     assert asyncio.run(made.write(lambda db: add(db, 2))) == 2
     assert asyncio.run(made.read(numbers)) == [2]
     made.close()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Database, psycopg.Connection]]:
+    """A database on PostgreSQL with a table t, and somebody else's connection to it."""
+    url = new_url("postgresql", tmp_path, request)
+    made = open_database(url, pool_size=2)
+    asyncio.run(made.write(lambda db: db.execute(text("CREATE TABLE t (n INTEGER PRIMARY KEY)"))))
+    with psycopg.connect(url, autocommit=True) as other:
+        yield made, other
+    made.close()
+
+
+def cut(other: psycopg.Connection) -> None:
+    """End every connection but this one, as an administrator or a restart would."""
+    other.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+def test_cut_of_an_idle_connection_is_not_noticed(
+    server: tuple[Database, psycopg.Connection],
+) -> None:
+    database, other = server
+    for number in range(3):
+        cut(other)
+        assert asyncio.run(database.read(numbers)) == list(range(number))
+        cut(other)
+        assert asyncio.run(database.write(lambda db, n=number: add(db, n))) == number
+
+
+def test_write_that_is_cut_before_its_commit_counts_once(
+    server: tuple[Database, psycopg.Connection],
+) -> None:
+    database, other = server
+    tries: list[int] = []
+
+    def work(db: Connection) -> int:
+        add(db, 7)
+        tries.append(1)
+        if len(tries) == 1:
+            cut(other)
+        return len(numbers(db))
+
+    assert asyncio.run(database.write(work)) == 1
+    assert len(tries) == 2
+    assert asyncio.run(database.read(numbers)) == [7]
+
+
+def test_write_that_is_cut_at_its_commit_is_not_repeated(
+    server: tuple[Database, psycopg.Connection],
+) -> None:
+    """Nobody knows whether it counts: the caller hears that, and asks."""
+    database, other = server
+    tries: list[int] = []
+
+    def work(db: Connection) -> None:
+        add(db, 7)
+        tries.append(1)
+        # What was sent last is the insert: the next thing that is, is COMMIT.
+        cut(other)
+
+    with pytest.raises(Unavailable):
+        asyncio.run(database.write(work))
+    assert len(tries) == 1
+    assert asyncio.run(database.read(numbers)) == []
+
+
+def test_work_that_fails_leaves_no_transaction_open(server: tuple[Database, psycopg.Connection]) -> None:
+    database, other = server
+    for number in range(5):
+        with pytest.raises(LookupError):
+            asyncio.run(database.write(lambda db, n=number: fail(db, n)))
+        with pytest.raises(ProgrammingError):
+            asyncio.run(database.write(lambda db: db.execute(text("SELECT nothing"))))
+        with pytest.raises(ProgrammingError):
+            asyncio.run(database.read(lambda db: db.execute(text("SELECT nothing"))))
+    states = other.execute("SELECT state FROM pg_stat_activity WHERE datname = current_database()")
+    assert "transaction" not in str(states.fetchall())
+    assert asyncio.run(database.read(numbers)) == []

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select
+from sqlalchemy import Connection, Engine, insert, inspect, select
 from sqlalchemy.engine import make_url
 
 from dynamic_api.database import migrate
+from dynamic_api.database.postgresql import postgresql_engine
 from dynamic_api.database.sqlite import sqlite_engine
 from dynamic_api.database.tables import metadata
 from tests.databases import KINDS, new_url, postgres_url
@@ -27,7 +28,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     if request.param == "sqlite":
         made = sqlite_engine(url)
     else:
-        made = create_engine(url.set(drivername="postgresql+psycopg"))
+        made = postgresql_engine(url.set(drivername="postgresql+psycopg"), 1)
     yield made
     made.dispose()
 
