@@ -35,6 +35,7 @@ from tests.databases import KINDS, new_url
 
 SECONDS = float(os.environ.get("SKILLPRESS_FIRE_SECONDS", "12"))
 PEOPLE, GRANT = 4, 10_000
+ENOUGH, PATIENCE = 20, 120.0
 SKILLS = ("pdf-tools", "release-helper", "text-facts")
 
 
@@ -183,7 +184,8 @@ def test_ledger_holds_whatever_is_killed(fire: tuple[Fire, dict[str, Any]]) -> N
     for client in clients:
         client.start()
     ends = time.monotonic() + SECONDS
-    while time.monotonic() < ends:
+    # On a busy machine most of the time goes into starts.
+    while time.monotonic() < ends or (len(burning.paid) < ENOUGH and time.monotonic() < ends + PATIENCE):
         burning.over.wait(chance.uniform(0.3, 1.5))
         burning.kill()
         burning.start()
@@ -203,7 +205,7 @@ def check(fire: Fire, table: dict[str, Any]) -> None:
             assert (count, faults) == (PEOPLE, [])
             kept = set(db.execute(select(idempotency_keys.c.key)).scalars())
             assert set(fire.paid) <= kept
-            assert len(fire.paid) > 20
+            assert len(fire.paid) >= ENOUGH
             spent = dict(
                 db.execute(
                     select(credit_entries.c.kind, func.sum(-credit_entries.c.amount)).group_by(
