@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import api_pages
 import cli_reference
 import click
 import pytest
@@ -84,3 +85,10 @@ def test_reference_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPat
     wide = cli_reference.render(group, "tool")
     monkeypatch.setenv("COLUMNS", "40")
     assert cli_reference.render(group, "tool") == wide
+
+
+def test_every_row_and_rule_of_the_contract_has_a_test() -> None:
+    conformance = api_pages.api_page().partition("## Conformance")[2]
+    rows = [line.strip("| ").split(" | ") for line in conformance.splitlines() if re.match(r"\| \d", line)]
+    assert [row[0] for row in rows] == [*map(str, api_pages.ROWS), *api_pages.RULES]
+    assert [row[0] for row in rows if "`test_" not in row[-1]] == []
