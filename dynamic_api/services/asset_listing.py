@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, and_, exists, literal, or_, select, tuple_, union_all
 
 from dynamic_api.catalogue import Catalogue
+from dynamic_api.catalogue.search import DEEPEST
 from dynamic_api.catalogue.skill import BUNDLE, Skill
 from dynamic_api.database.tables import (
     asset_collection_items,
@@ -32,6 +33,7 @@ from dynamic_api.sx.values import BOT, REPOSITORY, TEAM, USER
 from dynamic_api.sx.vocabulary import lock_type
 
 _OURS = {"claude-code-plugin": "plugin"}
+LONGEST_SEARCH = 200
 
 
 class Installed(Struct, frozen=True, kw_only=True):
@@ -69,6 +71,11 @@ def page(
     return _nearest(db, caller, [*private, *offered])[:limit]
 
 
+def offered(catalogue: Catalogue, text: str) -> tuple[Skill, ...]:
+    """What the catalogue's search finds, all that it ever gives. For a thread."""
+    return catalogue.window(text[:LONGEST_SEARCH], range(DEEPEST))[0]
+
+
 def search(
     db: Connection,
     published: Published,
@@ -77,17 +84,24 @@ def search(
     text: str,
     *,
     limit: int,
+    after: str = "",
     kind: str | None = None,
 ) -> list[Found]:
-    """Assets with `text` in slug, name or description, and what the catalogue's search gave, by slug."""
+    """Assets with `text` in slug, name or description, and what the catalogue's search gave, by slug.
+
+    Up to `limit` of them, those after the slug `after`.
+    """
     place = or_(
         *(
             column.icontains(text, autoescape=True)
             for column in (skills.c.slug, skills.c.name, skills.c.description)
         )
     )
+    place = and_(place, skills.c.slug > after)
+    if kind is not None:
+        place = and_(place, skills.c.type == _OURS.get(kind, kind))
     private = _private(db, published, caller, place, limit)
-    public = [assets.of_record(record) for record in offered if record.type != BUNDLE]
+    public = [assets.of_record(each) for each in offered if each.type != BUNDLE and each.slug > after]
     nearest = _nearest(db, caller, [*private, *public])
     return [found for found in nearest if kind in {None, lock_type(found.type)}][:limit]
 

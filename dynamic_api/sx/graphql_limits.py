@@ -73,6 +73,8 @@ def read_query(
     except GraphQLError as error:
         error.extensions = {"code": "query-syntax"}
         raise
+    if "\\u" in text or "\0" in text:
+        _check_texts(document)
     _check_selections(document.definitions, limits)
     values = variables if isinstance(variables, Mapping) else {}
     fragments = {
@@ -85,6 +87,15 @@ def read_query(
         if isinstance(definition, OperationDefinitionNode):
             meter.check(definition)
     return document
+
+
+def _check_texts(document: DocumentNode) -> None:
+    """A NUL in a literal would get past the check of the body, and no database keeps one."""
+    token = document.loc.start_token if document.loc else None
+    while token is not None:
+        if token.value and "\0" in token.value:
+            raise _refused("query-syntax", "a text holds the character NUL; leave it out")
+        token = token.next
 
 
 def _check_selections(definitions: Iterable[object], limits: QueryLimits) -> None:

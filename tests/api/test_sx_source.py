@@ -126,3 +126,34 @@ def test_people_are_one_whatever_the_case_of_their_address(
     sx.usage.flush(sx.wire)
     assert sx.stats(asset=name).by_actor == {person.email: 2}
     assert len(sx.stats(asset=name, actor=person.email.upper()).events) == 2
+
+
+def test_a_search_with_many_hits_is_paged_to_its_end(sx: SxClient, name: str, tmp_path: Path) -> None:
+    """ListAssets asks until there is no next page, and would ask for ever when a page came again."""
+    for letter in "abc":
+        sx.add(skill_folder(tmp_path, f"{name}-{letter}"), name=f"{name}-{letter}", no_install=True)
+    path, kind = ("vault", "assets"), {"assetType": "SKILL", "search": name}
+    found = graphql.pages(sx.wire, "VaultAssets", path, size=2, **kind)
+    assert [each["slug"] for each in found] == [f"{name}-a", f"{name}-b", f"{name}-c"]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ('{ vault { assets(after: "\\u0000") { nodes { slug } } } }', "NUL"),
+        ('{ vault { assets(slug: "a\\u{0}b") { nodes { slug } } } }', "NUL"),
+        (f'{{ vault {{ assets(search: "{"a" * 60_000}") {{ nodes {{ slug }} }} }} }}', "1000 characters"),
+        (f'{{ organization {{ users(term: "{"a" * 60_000}") {{ totalCount }} }} }}', "1000 characters"),
+        (f'{{ organization {{ teams(term: "{"a" * 60_000}") {{ totalCount }} }} }}', "1000 characters"),
+        (
+            f'{{ organization {{ repositories(term: "{"a" * 60_000}") {{ totalCount }} }} }}',
+            "1000 characters",
+        ),
+    ],
+)
+def test_no_text_in_a_document_reaches_the_database_that_it_cannot_take(
+    person: Person, query: str, told: str
+) -> None:
+    answer = person.post("/graphql", json={"query": query})
+    assert answer.status_code == 200
+    assert told in answer.json()["errors"][0]["message"]

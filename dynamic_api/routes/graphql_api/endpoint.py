@@ -23,10 +23,12 @@ from sqlalchemy.exc import DBAPIError
 from starlette.responses import Response
 
 from dynamic_api import logs
+from dynamic_api.errors import Refusal
 from dynamic_api.routes import answers, sx_answers
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
 from dynamic_api.routes.graphql_api.schema import schema
-from dynamic_api.routes.graphql_api.scope import NotReady, Scope
+from dynamic_api.routes.graphql_api.scope import NotReady, Scope, told
+from dynamic_api.services import asset_listing
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.sx.graphql_limits import read_query
 
@@ -34,7 +36,6 @@ _DOCUMENTS = 256
 _MOST_ERRORS = 20
 _MOST_MADE = 40
 """More than the mutations that a document can have."""
-_SEARCHED = 200
 
 
 Ready = Sequence[tuple[object, object]]
@@ -110,8 +111,7 @@ async def _searched(call: Call, variables: Mapping[str, Any]) -> Mapping[str, An
     text = variables.get("search")
     if not isinstance(text, str) or not text:
         return {}
-    found = await asyncio.to_thread(call.context.catalogue.search, text[:_SEARCHED], limit=50)
-    return {text: found}
+    return {text: await asyncio.to_thread(asset_listing.offered, call.context.catalogue, text)}
 
 
 def _answer(result: ExecutionResult) -> Response:
@@ -123,6 +123,9 @@ def _answer(result: ExecutionResult) -> Response:
 
 def _told(error: GraphQLError) -> dict[str, Any]:
     cause = error.original_error
+    if isinstance(cause, Refusal):  # of a field below the first level
+        error = GraphQLError(told(cause), error.nodes, path=error.path, extensions={"code": cause.code})
+        return dict(error.formatted)
     if cause is not None and not isinstance(cause, GraphQLError):
         logs.log.error("a resolver failed", exc_info=cause)
         return {"message": "the server failed; nothing was changed", "extensions": {"code": "internal_error"}}

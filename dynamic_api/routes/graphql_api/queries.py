@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from dynamic_api.clock import written
 from dynamic_api.routes.graphql_api import views
-from dynamic_api.routes.graphql_api.scope import Node, Scope, connection, moment_cursor, page_size
+from dynamic_api.routes.graphql_api.scope import Node, Scope, connection, moment_cursor, page_size, words
 from dynamic_api.services import (
     asset_collections,
     asset_listing,
@@ -51,7 +51,7 @@ def _assets(scope: Scope, first: int | None = None, after: str | None = None, **
     elif slug is not None:
         found = _with_slug(scope, slug, kind)
     elif search:
-        found = _searched(scope, search, kind, size)
+        found = _searched(scope, words(search, "search"), kind, after or "", size)
     else:
         context = scope.context
         found = asset_listing.page(
@@ -72,16 +72,17 @@ def _with_slug(scope: Scope, slug: str, type_: str | None) -> list[Found]:
     return [each for each in found[:1] if type_ is None or _LOCK[type_] == each.type]
 
 
-def _searched(scope: Scope, text: str, type_: str | None, size: int) -> list[Found]:
+def _searched(scope: Scope, text: str, type_: str | None, after: str, size: int) -> list[Found]:
     offered = scope.searched.get(text)
     if offered is None:
-        offered = scope.context.catalogue.search(text[:200])
+        offered = asset_listing.offered(scope.context.catalogue, text)
     return asset_listing.search(
         scope.db,
         scope.context.published,
         offered,
         scope.caller,
         text,
+        after=after,
         limit=size + 1,
         kind=_LOCK.get(type_ or ""),
     )
@@ -104,40 +105,40 @@ def _teams(
     term: str | None = None,
     parent: object = None,
 ) -> Node:
-    size = page_size(first)
-    found = organisation.page(scope.db, term or "", after or "", size + 1)
+    size, term = page_size(first), words(term, "term")
+    found = organisation.page(scope.db, term, after or "", size + 1)
     return connection(
         found,
         size,
         lambda team: team.name,
         lambda page: views.teams(scope, page),
-        lambda: organisation.count(scope.db, term or ""),
+        lambda: organisation.count(scope.db, term),
     )
 
 
 def _users(scope: Scope, term: str | None = None, first: int | None = None, after: str | None = None) -> Node:
-    size = page_size(first)
-    found = organisation.people(scope.db, term or "", after or "", size + 1)
+    size, term = page_size(first), words(term, "term")
+    found = organisation.people(scope.db, term, after or "", size + 1)
     return connection(
         found,
         size,
         lambda one: one.email,
         lambda page: [views.person(one) for one in page],
-        lambda: organisation.count_people(scope.db, term or ""),
+        lambda: organisation.count_people(scope.db, term),
     )
 
 
 def _repositories(
     scope: Scope, first: int | None = None, after: str | None = None, term: str | None = None
 ) -> Node:
-    size = page_size(first)
-    found = repositories.page(scope.db, after or "", size + 1, term or "")
+    size, term = page_size(first), words(term, "term")
+    found = repositories.page(scope.db, after or "", size + 1, term)
     return connection(
         found,
         size,
         lambda pair: pair[0],
         lambda page: [views.repository(one) for _, one in page],
-        lambda: repositories.count(scope.db, term or ""),
+        lambda: repositories.count(scope.db, term),
     )
 
 

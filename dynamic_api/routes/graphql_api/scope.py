@@ -15,6 +15,7 @@ from dynamic_api.errors import Forbidden, Invalid, Refusal
 from dynamic_api.services.caller import Caller, Trace
 
 PAGE, LONGEST = 50, 300
+LONGEST_TERM = 1000
 Node = dict[str, Any]
 Resolver = Callable[..., Any]
 T = TypeVar("T")
@@ -88,6 +89,13 @@ def connection(
     }
     counted = {} if total is None else {"totalCount": lambda _info: total()}
     return {"pageInfo": info, "nodes": view(shown), **counted}
+
+
+def words(text: str | None, place: str) -> str:
+    """What is searched for; the empty text for nothing. Raises Invalid for more than any name can hold."""
+    if text is not None and len(text) > LONGEST_TERM:
+        raise Invalid("validation_error", f"has more than {LONGEST_TERM} characters", place=place)
+    return text or ""
 
 
 def moment_cursor(after: str | None) -> tuple[int, str] | None:
