@@ -124,6 +124,7 @@ def test_people_are_one_whatever_the_case_of_their_address(
     for number, actor in enumerate((person.email, person.email.upper())):
         sx.usage.put({**event, "timestamp": f"2026-11-28T10:00:0{number}Z", "actor": actor})
     sx.usage.flush(sx.wire)
+    api.settle()
     assert sx.stats(asset=name).by_actor == {person.email: 2}
     assert len(sx.stats(asset=name, actor=person.email.upper()).events) == 2
 
