@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from dynamic_api.database.tables.skills import ORGANISATION
 from dynamic_api.errors import Invalid
 from dynamic_api.routes import forms, sx_answers
+from dynamic_api.routes.decode import refuse_nul
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
 from dynamic_api.services import asset_uploads, installs, proposals, repositories
 from dynamic_api.services.asset_scan import scanned
@@ -123,6 +124,7 @@ def _space(call: Call, fields: Mapping[str, str]) -> str | None:
 def _targets(db: Connection, call: Call, fields: Mapping[str, str]) -> Sequence[Target] | None:
     """Whom the form says it is for; None when it does not say."""
     if text := fields.get("installations", "").strip():
+        refuse_nul(text.encode(), "installations")
         try:
             rows = msgspec.json.decode(text, type=list[_Entity])
         except msgspec.MsgspecError as error:

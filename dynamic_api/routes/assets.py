@@ -88,7 +88,11 @@ async def bundle(call: Call) -> Response:
         target_name=found.slug,
         data={"version": found.label, "sha256": found.sha256},
     )
-    context.accesses.note(Access(row, call.now, found.skill_id))
+    access = Access(row, call.now, found.skill_id)
+    if found.is_published:
+        context.accesses.note(access)
+    else:
+        await context.accesses.keep(access)
     return response
 
 

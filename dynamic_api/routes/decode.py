@@ -33,8 +33,7 @@ def json_body(request: Request, raw: bytes, form: type[T]) -> T:
             place="Content-Type",
             mend="send application/json",
         )
-    if _NUL.search(raw):
-        raise Invalid(INVALID, "holds the character NUL", place="body", mend="leave it out")
+    refuse_nul(raw, "body")
     try:
         return msgspec.json.decode(raw or b"{}", type=form)
     except msgspec.ValidationError as error:
@@ -54,6 +53,12 @@ def query_values(request: Request, form: type[T]) -> T:
         )
     except msgspec.ValidationError as error:
         raise explained(str(error), form, "query") from error
+
+
+def refuse_nul(raw: bytes, place: str) -> None:
+    """Raise Invalid for JSON with the character NUL, which PostgreSQL cannot keep."""
+    if _NUL.search(raw):
+        raise Invalid(INVALID, "holds the character NUL", place=place, mend="leave it out")
 
 
 def path_values(request: Request) -> Mapping[str, str]:

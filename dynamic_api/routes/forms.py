@@ -109,9 +109,12 @@ def _text(value: bytes | None) -> str:
     if value is not None and len(value) > _MOST_OF_A_TEXT:
         raise too_large(_MOST_OF_A_TEXT)
     try:
-        return (value or b"").decode("utf-8")
+        text = (value or b"").decode("utf-8")
     except UnicodeDecodeError as error:
         raise Invalid(INVALID, "is not UTF-8", place="body", mend="send UTF-8") from error
+    if "\0" in text:
+        raise Invalid(INVALID, "holds the character NUL", place="body", mend="leave it out")
+    return text
 
 
 def too_large(most: int) -> TooLarge:

@@ -1,7 +1,8 @@
 """Audit rows of what was only read, on their way into the log: written many at a time.
 
-The client has its answer before the row is on disk. A crash loses what came in the last FLUSH_SECONDS; a stop
-loses nothing. A commit for each lock that is fetched would make reading as dear as writing.
+For what is not private the client has its answer before the row is on disk. A crash loses what came in the
+last FLUSH_SECONDS; a stop loses nothing. A commit for each lock that is fetched would make reading as dear as
+writing. Private bytes are given only when the row is there (`keep`).
 """
 
 from __future__ import annotations
@@ -49,11 +50,21 @@ class Accesses:
             raise Unavailable("audit_full", "the audit log cannot keep up", mend="try again later")
         self._waiting.append(access)
 
+    async def keep(self, access: Access) -> None:
+        """Return once `access` is on disk, together with what others note meanwhile. Raises Unavailable."""
+        self.note(access)
+        await self.flush()
+        if any(each is access for each in self._waiting):
+            self._waiting = deque(each for each in self._waiting if each is not access)
+            raise Unavailable("audit_failed", "the audit log cannot be written", mend="try again later")
+
     async def run(self, stop: asyncio.Event) -> None:
         """Write what came, again and again, and all that is left at the end."""
         while not stop.is_set():
             await pause(stop, FLUSH_SECONDS)
             await self.flush()
+        if self._waiting:
+            log.error("audit: %d rows could not be written before the end", len(self._waiting))
 
     async def flush(self) -> None:
         """Return once all that waits, and what is being written, is on disk; or cannot be written now."""
