@@ -77,10 +77,11 @@ class App:
 
 
 def connect(settings: Settings, folder: DataFolder) -> Database:
-    """The database that settings name, with the newest schema."""
+    """The database that settings name, with the newest schema. Raises Trouble."""
     url = settings.data.database_url or folder.database_url
-    database = open_database(url, settings.data.pool_size, sealing(_chain(settings)))
-    migrate.upgrade(database.engine)
+    with migrate.trouble_told():
+        database = open_database(url, settings.data.pool_size, sealing(_chain(settings)))
+        migrate.upgrade(database.engine)
     return database
 
 

@@ -5,7 +5,6 @@ A variable is named `SKILLPRESS_API_<SECTION>_<KEY>`.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from dynamic_api.oidc_settings import Oidc
 from dynamic_api.run_settings import Runs
 from dynamic_api.sections import Credentials, Telemetry, Webhooks
 from dynamic_api.sections import Section as _Section
+from dynamic_api.settings_rules import LIST, require_known, require_sound
 from registry_builder.core.errors import Misuse
 
 PREFIX = "SKILLPRESS_API_"
@@ -202,27 +202,31 @@ def load(path: Path | None) -> Settings:
 def parse(table: Mapping[str, object], place: str) -> Settings:
     """`table` as settings. Raises Misuse with the nearest name."""
     for section, content in table.items():
-        _require_known(section, list(SECTIONS), place)
+        require_known(section, list(SECTIONS), "setting", place)
         if isinstance(content, dict):
             for key in content:
-                _require_known(f"{section}.{key}", _keys(section), place)
+                require_known(f"{section}.{key}", _keys(section), "setting", place)
+    _require_known_tiers(table, place)
     try:
-        return msgspec.convert(table, Settings, strict=False)
+        settings = msgspec.convert(table, Settings, strict=False)
     except msgspec.ValidationError as error:
-        mend = "docs/api-settings.md lists every setting"
-        raise Misuse("bad-setting", str(error), place=place, mend=mend) from error
+        raise Misuse("bad-setting", str(error), place=place, mend=LIST) from error
+    require_sound(settings, place)
+    return settings
 
 
 def _keys(section: str) -> list[str]:
     return [f"{section}.{key}" for key in SECTIONS[section].__struct_fields__]
 
 
-def _require_known(name: str, known: list[str], place: str) -> None:
-    if name in known:
-        return
-    near = difflib.get_close_matches(name, known, 1, 0.4)
-    mend = f"did you mean {near[0]}?" if near else "docs/api-settings.md lists every setting"
-    raise Misuse("unknown-setting", f"unknown setting {name}", place=place, mend=mend)
+def _require_known_tiers(table: Mapping[str, object], place: str) -> None:
+    """A tier is a table within a table, which the look at sections does not reach."""
+    prices = table.get("credits")
+    tiers = prices.get("tiers") if isinstance(prices, dict) else None
+    for name, tier in tiers.items() if isinstance(tiers, dict) else ():
+        for key in tier if isinstance(tier, dict) else ():
+            known = [f"credits.tiers.{name}.{field}" for field in Tier.__struct_fields__]
+            require_known(f"credits.tiers.{name}.{key}", known, "setting", place)
 
 
 def _file(path: Path) -> dict[str, object]:
@@ -245,10 +249,7 @@ def environment_names() -> Mapping[str, tuple[str, str]]:
 
 def _overlay(table: dict[str, object], name: str, text: str) -> None:
     names = environment_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, list(names), 1, 0.4)
-        mend = f"did you mean {near[0]}?" if near else "docs/api-settings.md lists every setting"
-        raise Misuse("unknown-setting", f"unknown setting {name}", place="environment", mend=mend)
+    require_known(name, list(names), "setting", "environment")
     section, key = names[name]
     content = table.setdefault(section, {})
     if isinstance(content, dict):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from registry_builder.core.errors import Trouble
 
 NEWEST = "head"
+PLACE = "data.database_url"
 _SCRIPTS = Path(__file__).parent / "migrations"
 # Any number that nobody else uses: two workers that start together must not migrate together.
 _LOCK = 0x534B5052
@@ -42,6 +48,21 @@ def current(engine: Engine) -> str | None:
 def draft(engine: Engine, message: str, revision: str) -> None:
     """Write a new migration from what the tables have and the database at `engine` lacks (for developers)."""
     _run(engine, lambda config: command.revision(config, message, autogenerate=True, rev_id=revision))
+
+
+@contextmanager
+def trouble_told() -> Iterator[None]:
+    """Raise Trouble for a database that cannot be opened or migrated, in a line for its operator."""
+    try:
+        yield
+    except CommandError as error:
+        mend = "start the version that migrated it, or restore the database from before"
+        message = f"the schema is of another version: {error}"
+        raise Trouble("database-newer", message, place=PLACE, mend=mend) from error
+    except SQLAlchemyError as error:
+        said = " ".join(str(getattr(error, "orig", None) or error).split())
+        mend = "see that it runs, and that address and rights are right"
+        raise Trouble("database-unavailable", f"cannot use it: {said}", place=PLACE, mend=mend) from error
 
 
 def _config(connection: Connection | None = None) -> Config:

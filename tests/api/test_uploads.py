@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import os
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,15 @@ def test_bad_bodies_are_refused(api: World, person: Person) -> None:
         assert post(files={"file": ("a.zip", b"0" * (11 * 1024 * 1024))}).status_code == 413
     finally:
         api.clock.ahead = present
+
+
+@pytest.mark.parametrize(("more", "cost"), [(-4000, 2), (4000, 3)])
+def test_price_goes_by_whole_mebibytes_of_the_zip(api: World, person: Person, more: int, cost: int) -> None:
+    """4.2: 1 and the whole MiB of the zip."""
+    filler = random.Random(1).randbytes(2 * 1024 * 1024 + more)
+    data = zipped({"SKILL.md": skill_text("heavy-one"), "filler.bin": filler})
+    assert (len(data) > 2 * 1024 * 1024) == (cost == 3)
+    assert upload(api, person, data).json()["creditCost"] == cost
 
 
 def test_too_few_credits_keep_nothing(api: World) -> None:
