@@ -181,6 +181,7 @@ ENDPOINTS = (
         refusal=sx_answers.refused,
         tag="sx",
         summary="The bundle of a version; a redirect for published ones where the bucket has its own host",
+        limit="none",  # one lock names hundreds, machines share a bot's key, and sx never tries again
         wrap=False,
         media_type=ZIP,
         errors={302: (), **_MISSING},

@@ -52,16 +52,21 @@ async def admit(
             raise access.refused()
         return None, await _take_anonymous(context, endpoint, request, address)
     caller = await caller_of(context, secret, now)
-    limits = context.settings.limits
-    per_minute = caller.rate_limit_per_minute
-    left = await context.limiter.take(
-        "key", caller.key_id, limits.key_per_minute if per_minute is None else per_minute
-    )
+    left = await _take_of_key(context, endpoint, caller)
     if endpoint.auth is not Auth.UPLOAD:
         access.require_beyond_uploads(caller)
     if not endpoint.bots:
         access.require_person(caller)
     return caller, left
+
+
+async def _take_of_key(context: Context, endpoint: Endpoint, caller: Caller) -> Left:
+    if endpoint.limit == "none":
+        return ()
+    per_minute = caller.rate_limit_per_minute
+    if per_minute is None:
+        per_minute = context.settings.limits.key_per_minute
+    return await context.limiter.take("key", caller.key_id, per_minute)
 
 
 async def _take_anonymous(context: Context, endpoint: Endpoint, request: Request, address: str) -> Left:

@@ -73,6 +73,13 @@ def test_key_may_have_a_limit_of_its_own(strict: World) -> None:
     assert {rich.get(CREDITS).status_code for _ in range(10)} == {200}
 
 
+def test_what_a_lock_names_is_had_however_much_it_is(strict: World) -> None:
+    """contracts/sx.md 0 row 17: sx never tries again, and ten machines with one bot's key fetch hundreds."""
+    person = strict.person(options=KeyOptions(rate_limit_per_minute=1))
+    path = "/api/skills/assets/pdf-tools/1/pdf-tools-1.zip"
+    assert {person.get(path).status_code for _ in range(5)} == {200}
+
+
 def test_refusal_says_when_to_come_back(strict: World) -> None:
     """2.3: 429 with Retry-After and RateLimit-*."""
     person = strict.person(options=KeyOptions(rate_limit_per_minute=1))
