@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
 
 from dynamic_api.catalogue.entry import Entry, Wanted, answer_of, skill_of
-from dynamic_api.catalogue.file import new_file
+from dynamic_api.catalogue.file import new_file, open_to_write
 from dynamic_api.catalogue.rows import Rows
 from registry_builder.core.key import digest
 from registry_builder.core.ledger import Document, Row
@@ -69,6 +70,23 @@ def make(folder: Path, count: int, seed: int, body_words: int) -> None:
         connection.execute("COMMIT")
         connection.execute("INSERT INTO short (short) VALUES ('optimize')")
         connection.execute("INSERT INTO text (text) VALUES ('optimize')")
+
+
+def add(folder: Path, count: int, seed: int) -> None:
+    """Put `count` skills without bodies beside what the loader has read into `folder`.
+
+    The state stays that of the bucket, so that the loader has nothing to do and leaves them there.
+    """
+    connection = open_to_write(folder)
+    if connection is None:
+        raise RuntimeError("the loader has read nothing yet")
+    with closing(connection):
+        connection.execute("BEGIN")
+        rows = Rows(connection)
+        for entry in _entries(count, random.Random(seed), 0):
+            rows.put(entry)
+        rows.finish({})
+        connection.execute("COMMIT")
 
 
 def _entries(count: int, chance: random.Random, body_words: int) -> Iterator[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import secrets
 import uuid
 
@@ -15,6 +16,11 @@ SHOWN = 12
 def new_id() -> str:
     """A random id: 32 hex digits."""
     return uuid.uuid4().hex
+
+
+def timed_id(now: int) -> str:
+    """An id behind its time (milliseconds): what is written together lies together in an index of ids."""
+    return f"{now:012x}{random.getrandbits(80):020x}"
 
 
 def dashed(identity: str) -> str:

@@ -2,30 +2,35 @@
 
 What has changed is told by a serial that triggers raise (`asset_stamps`) and by the stamp of the published
 view. Even the serial is read only after some commit. So a lock that is known costs no resolving,
-and one whose ETag the client has costs no body.
+and one whose ETag the client has costs no body. What locks have in common is read once for all callers.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
 from dynamic_api.database.engine import Database
 from dynamic_api.services import asset_lock
+from dynamic_api.services.asset_lock import Parts
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.sx.lock import etag
 
+Stamp = tuple[object, int]
 TAGS_KEPT = 20_000
 BYTES_KEPT = 16 * 1024 * 1024
+PARTS_KEPT = 20_000
+"""Assets and texts of rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """A lock as it was made. `body` is None once it made room for others."""
 
-    stamp: tuple[object, int]
+    stamp: Stamp
     etag: str
     body: bytes | None
 
@@ -41,6 +46,8 @@ class Locks:
         self._bodies: OrderedDict[str, int] = OrderedDict()
         self._size = 0
         self._serial: tuple[Hashable, int] = (None, 0)
+        self._reading = asyncio.Lock()
+        self._parts: tuple[Stamp | None, Parts] = (None, Parts())
 
     async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
         """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
@@ -49,17 +56,28 @@ class Locks:
         who = f"{caller.user_id} {caller.include_team:d}{caller.include_shared:d}"
         known = self._known.get(who)
         if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
+            parts = self._parts_at(stamp)
             body = await self._database.read(
-                lambda db: asset_lock.body(db, self._published, caller, self._origin)
+                lambda db: asset_lock.body(db, self._published, caller, self._origin, parts)
             )
             known = Known(stamp, etag(body, caller.user_id), body)
             self._keep(who, known)
         return known.etag, None if shown == known.etag else known.body
 
+    def _parts_at(self, stamp: Stamp) -> Parts:
+        """What locks of other callers were made of; who makes one keeps the parts that it began with."""
+        made, parts = self._parts
+        if made != stamp or len(parts.assets) + len(parts.texts) > PARTS_KEPT:
+            parts = Parts()
+            self._parts = (stamp, parts)
+        return parts
+
     async def _current(self) -> int:
         committed = await self._database.stamp()
         if committed != self._serial[0]:
-            self._serial = (committed, await self._database.read(asset_lock.stamp))
+            async with self._reading:  # one asks for all who wait
+                if committed != self._serial[0]:
+                    self._serial = (committed, await self._database.read(asset_lock.stamp))
         return self._serial[1]
 
     def _keep(self, who: str, known: Known) -> None:

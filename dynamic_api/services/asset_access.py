@@ -8,16 +8,27 @@ oneself gives no right to it: what was only lent goes when the share goes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.services import holding, reach
-from dynamic_api.services.assets import FOREIGN, OFFERED, ORGANISED, OWN, Found
+from dynamic_api.services.assets import FOREIGN, OFFERED, ORGANISED, OWN
 from dynamic_api.services.caller import Caller
 
 
-def ranks(db: Connection, caller: Caller, found: Iterable[Found]) -> dict[str, int]:
+class Placed(Protocol):
+    """Whatever says in whose namespace an asset is."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+
+def ranks(db: Connection, caller: Caller, found: Iterable[Placed]) -> dict[str, int]:
     """Id → rank of those that the caller may have; of one name the lowest is meant (DESIGN.md D9)."""
     named = {caller.user_id: OWN, ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
     ranked: dict[str, int] = {}

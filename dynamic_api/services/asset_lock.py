@@ -2,23 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from dynamic_api.database.tables import asset_stamps
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.services import asset_access, assets, reach
-from dynamic_api.services.assets import Found
+from dynamic_api.services.assets import OFFERED, ORGANISED, OWN, Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.sx.dependency import read_dependency
 from dynamic_api.sx.lock import lock
 from dynamic_api.sx.resolve import resolve
-from dynamic_api.sx.values import Asset, Catalogue, Resolution, catalogue
+from dynamic_api.sx.values import (
+    ORGANIZATION,
+    REPOSITORY,
+    Asset,
+    Candidate,
+    Catalogue,
+    Install,
+    Resolution,
+    catalogue,
+)
+from dynamic_api.sx.values import Caller as Asking
 from registry_builder import __version__
 
 CREATED_BY = f"skillpress/{__version__}"
 _STAMP = select(asset_stamps.c.serial)
+_OPEN = {ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
+"""Namespaces that are open to everybody, with the rank of what is in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An asset as everybody sees it, or who owns the private `namespace` that it is in."""
+
+    id: str
+    namespace: str
+    asset: Asset
+    has_needs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What locks have in common, for as long as nothing changes that a lock may show. Threads may share it.
+
+    `installs` by ORGANIZATION, REPOSITORY and the ids of teams; `assets` by id, None for what is not there;
+    `texts` are rows as they are written. Who may have an asset is not in it: that is asked for each caller.
+    """
+
+    installs: dict[str, tuple[Install, ...]] = field(default_factory=dict)
+    assets: dict[str, Known | None] = field(default_factory=dict)
+    ranked: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    texts: dict[Hashable, str] = field(default_factory=dict)
 
 
 def stamp(db: Connection) -> int:
@@ -26,43 +65,78 @@ def stamp(db: Connection) -> int:
     return int(db.execute(_STAMP).scalar() or 0)
 
 
-def body(db: Connection, published: Published, caller: Caller, origin: str) -> bytes:
-    """The lock. Raises Unavailable while there is no view of the bucket."""
-    had, resolution = _resolved(db, published, caller)
-    return lock(resolution.entries, origin, CREATED_BY, exact=had.shared_names())
+def body(db: Connection, published: Published, caller: Caller, origin: str, parts: Parts) -> bytes:
+    """The lock. `parts` serve one `origin`. Raises Unavailable while there is no view of the bucket."""
+    had, resolution = _resolved(db, published, caller, parts)
+    return lock(resolution.entries, origin, CREATED_BY, exact=had.shared_names(), known=parts.texts)
 
 
 def resolved(db: Connection, published: Published, caller: Caller) -> Resolution:
     """The rows of the lock, and what had to be left out."""
-    return _resolved(db, published, caller)[1]
+    return _resolved(db, published, caller, Parts())[1]
 
 
-def _resolved(db: Connection, published: Published, caller: Caller) -> tuple[Catalogue, Resolution]:
-    installs = reach.installs(db, caller)
-    found = assets.by_ids(db, published, sorted({install.asset for install in installs}))
-    ranks = asset_access.ranks(db, caller, found)
-    found = [each for each in found if each.id in ranks]
-    more = _needed(db, published, caller, found)
-    ranks |= asset_access.ranks(db, caller, more)
-    had = catalogue(assets.as_asset(each, ranks[each.id]) for each in (*found, *more))
-    return had, resolve(had, installs, reach.asking(db, caller))
+def _resolved(
+    db: Connection, published: Published, caller: Caller, parts: Parts
+) -> tuple[Catalogue, Resolution]:
+    asking, installs = reach.own(db, caller)
+    installs += _shared(db, asking, parts)
+    known = _had(db, caller, _known(db, published, {install.asset for install in installs}, parts))
+    found = [asset for _, asset in known]
+    if fresh := [asset for each, asset in known if each.has_needs]:
+        found += _needed(db, published, caller, {asset.name for asset in found}, fresh)
+    had = catalogue(found, parts.ranked)
+    return had, resolve(had, installs, asking)
 
 
-def _needed(db: Connection, published: Published, caller: Caller, installed: Iterable[Found]) -> list[Found]:
-    """Every asset that dependencies may name, however deep: one query for each depth."""
-    known = {found.slug for found in installed}
-    added: list[Found] = []
-    fresh = list(installed)
+def _shared(db: Connection, asking: Asking, parts: Parts) -> list[Install]:
+    """What is installed for the caller among others."""
+    names = [ORGANIZATION, *(() if asking.is_bot else (REPOSITORY,)), *asking.teams]
+    if missing := [name for name in names if name not in parts.installs]:
+        parts.installs.update(reach.shared(db, missing))
+    return [install for name in names for install in parts.installs[name]]
+
+
+def _known(db: Connection, published: Published, ids: Iterable[str], parts: Parts) -> list[Known]:
+    """The assets with these ids that there are."""
+    known, wanted = parts.assets, list(ids)
+    if missing := [each for each in wanted if each not in known]:
+        fresh = {found.id: found for found in assets.by_ids(db, published, missing)}
+        known.update({each: _as_known(fresh[each]) if each in fresh else None for each in missing})
+    return [each for each in map(known.__getitem__, wanted) if each is not None]
+
+
+def _as_known(found: Found) -> Known:
+    asset = assets.as_asset(found, _OPEN.get(found.namespace, OWN))
+    has_needs = any(version.dependencies for version in asset.versions)
+    return Known(found.id, found.namespace, asset, has_needs)
+
+
+def _had(db: Connection, caller: Caller, known: Sequence[Known]) -> list[tuple[Known, Asset]]:
+    """Those that the caller may have, at the rank that they have for the caller."""
+    open_to = {*_OPEN, caller.user_id}
+    others = [each for each in known if each.namespace not in open_to]
+    had = [(each, each.asset) for each in known if each.namespace in open_to]
+    if others:
+        ranks = asset_access.ranks(db, caller, others)
+        had += [(each, replace(each.asset, rank=ranks[each.id])) for each in others if each.id in ranks]
+    return had
+
+
+def _needed(
+    db: Connection, published: Published, caller: Caller, known: set[str], fresh: Sequence[Asset]
+) -> list[Asset]:
+    """Every asset that dependencies of `fresh` may name, however deep: a few queries for each depth."""
+    added: list[Asset] = []
     while names := _names(fresh) - known:
-        fresh = assets.by_names(db, published, caller, names)
+        found = assets.by_names(db, published, caller, names)
+        ranks = asset_access.ranks(db, caller, found)
+        fresh = [assets.as_asset(each, ranks[each.id]) for each in found]
         known |= names
         added += fresh
     return added
 
 
-def _names(found: Iterable[Found]) -> set[str]:
-    texts = (text for each in found for kept in each.versions for text in kept.version.dependencies)
+def _names(found: Iterable[Asset]) -> set[str]:
+    texts = (text for each in found for version in each.versions for text in version.dependencies)
     return {needed.name for text in texts if (needed := read_dependency(text))}
-
-
-__all__ = ["Asset", "body", "resolved", "stamp"]

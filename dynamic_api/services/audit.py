@@ -8,10 +8,12 @@ import msgspec
 from sqlalchemy import Connection, insert
 
 from dynamic_api.database.tables import audit_events
-from dynamic_api.ids import new_id
+from dynamic_api.ids import timed_id
 from dynamic_api.services.caller import Caller, Trace
 
 _APPEND = insert(audit_events)
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_NO_TRACE = Trace()
 Row = dict[str, object]
 AUDITED = "audited"
 """On a connection's `info`: the ids of rows of its transaction, which `audit_seal` links before it ends."""
@@ -55,12 +57,12 @@ def row(
     data: Mapping[str, object] | None = None,
 ) -> Row:
     """One event, to be appended with others."""
-    trace = trace or Trace()
-    told = dict(data or {})
+    trace = trace or _NO_TRACE
+    told = data or {}
     if caller is not None and caller.bot_slug is not None:
-        told["bot"] = caller.bot_slug
+        told = {**told, "bot": caller.bot_slug}
     return {
-        "id": new_id(),
+        "id": timed_id(now),
         "at": now,
         "event": event[:64],
         "actor_id": caller.user_id if caller else None,
@@ -73,7 +75,7 @@ def row(
         "user_agent": trace.user_agent[:255] or None,
         "session_id": trace.session_id[:128] if trace.session_id else None,
         "request_id": trace.request_id or None,
-        "data": msgspec.json.encode(told, order="sorted").decode(),
+        "data": _ENCODER.encode(told).decode(),
     }
 
 

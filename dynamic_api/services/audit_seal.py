@@ -7,12 +7,14 @@ transactions never link after the same row. On SQLite all writers are one behind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from dynamic_api.clock import written
+from dynamic_api.database import bulk
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
 from dynamic_api.database.upsert import insert_absent
 from dynamic_api.services.audit import AUDITED, Row
@@ -30,7 +32,8 @@ _LINKED = (
     .where(audit_events.c.id == bindparam("row_id"))
     .values(writer=bindparam("of"), sequence=bindparam("at_sequence"), sha256=bindparam("made"))
 )
-_APPEND = insert(audit_events)
+_NAMES = tuple(column.name for column in _CONTENT)
+_values = itemgetter(*_NAMES)
 _HELD = select(audit_heads).where(audit_heads.c.writer == bindparam("of")).with_for_update()
 _HEAD = (
     update(audit_heads)
@@ -53,8 +56,8 @@ def sealing(writer: str) -> Callable[[Connection], None]:
 def append(db: Connection, writer: str, rows: Sequence[Row]) -> None:
     """Insert rows that are linked already: for many at once, which are the end of their transaction."""
     links = link_all(_head(db, writer), rows, writer)
-    chained = ({"writer": each.writer, "sequence": each.sequence, "sha256": each.hash} for each in links)
-    db.execute(_APPEND, [{**row, **place} for row, place in zip(rows, chained, strict=True)])
+    told = [(*_values(each.row), each.writer, each.sequence, each.hash) for each in links]
+    bulk.append(db, audit_events, (*_NAMES, *_OF_CHAIN), told)
     db.execute(_HEAD, _place(links[-1]))
 
 

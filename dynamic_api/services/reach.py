@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, bindparam, or_, select, union_all
+from sqlalchemy import Connection, Select, and_, bindparam, literal, null, or_, select, union_all
 
 from dynamic_api.database.tables import (
     active_profiles,
@@ -26,22 +25,48 @@ from dynamic_api.sx.values import BOT, ORGANIZATION, REPOSITORY, TEAM, USER, Ins
 from dynamic_api.sx.values import Caller as Asking
 
 _PATHS = msgspec.json.Decoder(tuple[str, ...])
+_PROFILE = "PROFILE"
 
 
-def installs(db: Connection, caller: Caller) -> list[Install]:
-    """Every install that may concern `caller`, in one query."""
-    rows = db.execute(_installs(caller.is_bot), {"me": caller.user_id}).fetchall()
-    return [
-        Install(
-            asset=row.skill_id,
-            entity_type=row.entity_type,
-            entity_id=row.entity_id,
-            url=row.url or "",
-            paths=_PATHS.decode(row.paths) if row.paths else (),
-            via_collection=row.collection_id,
-        )
-        for row in rows
-    ]
+def own(db: Connection, caller: Caller) -> tuple[Asking, list[Install]]:
+    """The caller as the resolver wants it, and what is installed for nobody else, in one query."""
+    teams: dict[str, list[str]] = {}
+    profile: list[str] | None = None
+    mine: list[Install] = []
+    for row in db.execute(_own(caller.is_bot), {"me": caller.user_id}).fetchall():
+        if row.entity_type == TEAM:
+            teams.setdefault(row.entity_id, []).extend([row.url] if row.url else [])
+        elif row.entity_type == _PROFILE:
+            profile = [*(profile or ()), *filter(None, [row.skill_id])]
+        else:
+            mine.append(_install(row))
+    asking = Asking(
+        id=caller.user_id,
+        is_bot=caller.is_bot,
+        teams={team_id: tuple(sorted(urls)) for team_id, urls in teams.items()},
+        repositories=None,
+        profile=None if profile is None else frozenset(profile),
+    )
+    return asking, mine
+
+
+def shared(db: Connection, names: Sequence[str]) -> dict[str, tuple[Install, ...]]:
+    """Installs for several: of ORGANIZATION, of REPOSITORY (every one), and of teams by their ids."""
+    found: dict[str, list[Install]] = {name: [] for name in names}
+    for row in db.execute(_shared(), {"names": list(names)}).fetchall():
+        found[row.entity_id if row.entity_type == TEAM else row.entity_type].append(_install(row))
+    return {name: tuple(installs) for name, installs in found.items()}
+
+
+def _install(row: Any) -> Install:
+    return Install(
+        asset=row.skill_id,
+        entity_type=row.entity_type,
+        entity_id=row.entity_id,
+        url=row.url or "",
+        paths=_PATHS.decode(row.paths) if row.paths else (),
+        via_collection=row.collection_id,
+    )
 
 
 def reaches(db: Connection, caller: Caller, skill_ids: Sequence[str]) -> set[str]:
@@ -63,38 +88,6 @@ def giving(is_bot: bool) -> Select[Any]:
     return select(_installs(is_bot, by_others=True).subquery().c.skill_id)
 
 
-def asking(db: Connection, caller: Caller) -> Asking:
-    """The caller as the resolver wants it: teams with their repositories, and the profile in force."""
-    return Asking(
-        id=caller.user_id,
-        is_bot=caller.is_bot,
-        teams=_teams(db, caller),
-        repositories=None,
-        profile=_profile(db, caller.user_id),
-    )
-
-
-def _teams(db: Connection, caller: Caller) -> dict[str, tuple[str, ...]]:
-    urls: defaultdict[str, list[str]] = defaultdict(list)
-    for team_id, url in db.execute(_team_urls(caller.is_bot), {"me": caller.user_id}):
-        urls[team_id] += [url] if url else []
-    return {team_id: tuple(sorted(found)) for team_id, found in urls.items()}
-
-
-def _profile(db: Connection, holder_id: str) -> frozenset[str] | None:
-    rows = db.execute(_PROFILE, {"me": holder_id}).fetchall()
-    return frozenset(row.skill_id for row in rows if row.skill_id) if rows else None
-
-
-_PROFILE = (
-    select(active_profiles.c.profile_id, profile_items.c.skill_id)
-    .select_from(
-        active_profiles.outerjoin(profile_items, profile_items.c.profile_id == active_profiles.c.profile_id)
-    )
-    .where(active_profiles.c.holder_id == bindparam("me"))
-)
-
-
 def _memberships(is_bot: bool) -> Select[Any]:
     if is_bot:
         return select(bot_teams.c.team_id).where(bot_teams.c.bot_id == bindparam("me"))
@@ -104,18 +97,42 @@ def _memberships(is_bot: bool) -> Select[Any]:
 
 
 @cache
-def _team_urls(is_bot: bool) -> Select[Any]:
+def _own(is_bot: bool) -> Any:
+    """Rows of installs; a TEAM is a membership with a repository of the team, a PROFILE one of its assets."""
+    install = asset_installs.c
+    mine = and_(install.entity_type == (BOT if is_bot else USER), install.entity_id == bindparam("me"))
+    return union_all(*_brought(mine), _teams(is_bot), _active())
+
+
+def _teams(is_bot: bool) -> Select[Any]:
     mine = _memberships(is_bot).subquery()
     joined = mine.outerjoin(
         team_repositories.join(repositories, repositories.c.id == team_repositories.c.repository_id),
         team_repositories.c.team_id == mine.c.team_id,
     )
-    return select(mine.c.team_id, repositories.c.url).select_from(joined)
+    columns = (null(), null(), literal(TEAM), mine.c.team_id, repositories.c.url, null())
+    return select(*columns).select_from(joined)
+
+
+def _active() -> Select[Any]:
+    item, active = profile_items.c, active_profiles.c
+    joined = active_profiles.outerjoin(profile_items, item.profile_id == active.profile_id)
+    columns = (item.skill_id, null(), literal(_PROFILE), active.profile_id, null(), null())
+    return select(*columns).select_from(joined).where(active.holder_id == bindparam("me"))
+
+
+@cache
+def _shared() -> Any:
+    install = asset_installs.c
+    names: Any = bindparam("names", expanding=True)
+    for_kinds = and_(install.entity_type.in_((ORGANIZATION, REPOSITORY)), install.entity_type.in_(names))
+    for_teams = and_(install.entity_type == TEAM, install.entity_id.in_(names))
+    return union_all(*_brought(or_(for_kinds, for_teams)))
 
 
 @cache
 def _installs(is_bot: bool, *, some: bool = False, by_others: bool = False) -> Any:
-    """Direct installs, and those of collections with each of their assets.
+    """Every install that may concern a caller.
 
     `some`: of the given ids only. `by_others`: not those that the caller made.
     """
@@ -131,6 +148,17 @@ def _installs(is_bot: bool, *, some: bool = False, by_others: bool = False) -> A
     )
     if by_others:
         entity = and_(entity, install.created_by != bindparam("me"))
+    direct, through = _brought(entity)
+    if some:
+        ids: Any = bindparam("ids", expanding=True)
+        direct = direct.where(install.skill_id.in_(ids))
+        through = through.where(asset_collection_items.c.skill_id.in_(ids))
+    return union_all(direct, through)
+
+
+def _brought(entity: Any) -> tuple[Select[Any], Select[Any]]:
+    """Direct installs of entities, and those of collections with each of their assets."""
+    install, item = asset_installs.c, asset_collection_items.c
     place = asset_installs.outerjoin(
         repositories,
         and_(install.entity_type == REPOSITORY, repositories.c.id == install.entity_id),
@@ -143,13 +171,9 @@ def _installs(is_bot: bool, *, some: bool = False, by_others: bool = False) -> A
         path_configs.c.paths,
     )
     direct = select(install.skill_id, *shown).select_from(place).where(install.skill_id.is_not(None), entity)
-    item = asset_collection_items.c
     through = (
         select(item.skill_id, *shown)
         .select_from(place.join(asset_collection_items, item.collection_id == install.collection_id))
         .where(entity)
     )
-    if some:
-        ids: Any = bindparam("ids", expanding=True)
-        direct, through = direct.where(install.skill_id.in_(ids)), through.where(item.skill_id.in_(ids))
-    return union_all(direct, through)
+    return direct, through

@@ -22,6 +22,7 @@ GENESIS = "0" * 64
 
 _LINK, _ANCHOR = b"skillpress-audit-link-1\0", b"skillpress-audit-anchor-1\0"
 _INT64 = 1 << 63
+_ENCODER = msgspec.json.Encoder(order="sorted")
 _PLAIN = (str, int, type(None))
 
 Row = Mapping[str, object]
@@ -60,7 +61,7 @@ def canonical(value: object) -> bytes:
     Raises ValueError for anything that two programs could write differently, such as a float.
     """
     _check(value)
-    return msgspec.json.encode(value, order="sorted")
+    return _ENCODER.encode(value)
 
 
 def link(previous_hash: str, row: Row, writer: str, sequence: int) -> Link:
@@ -150,11 +151,12 @@ def _anchor_hash(previous: str, number: int, time: str, heads: Mapping[str, Head
 
 
 def _check(value: object) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise ValueError("a key of an audit row is no text")
-            _check(inner)
+            if type(inner) is not str and inner is not None:  # most are, and there are many
+                _check(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
             _check(inner)

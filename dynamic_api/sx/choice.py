@@ -29,11 +29,12 @@ class Choice:
 
     def settle(self) -> None:
         """Take versions until no requirement is new. A name without any version drops out."""
+        ranked, needs = self._catalogue.ranked, self._needs
         fresh = set(self.assets)
         seen: set[tuple[str, str]] = set()
         while fresh:
-            for name in sorted(fresh):
-                best = newest(self._catalogue.ranked(self.assets[name]), self._needs.get(name, ()))
+            for name in fresh:
+                best = newest(ranked(self.assets[name]), needs.get(name, ()))
                 if best is None:
                     del self.assets[name]
                 else:
@@ -43,7 +44,7 @@ class Choice:
     def _required(self, names: Iterable[str], seen: set[tuple[str, str]]) -> set[str]:
         """Add what the versions taken for `names` need; the names that have to be looked at again."""
         changed: set[str] = set()
-        for name in sorted(names):
+        for name in sorted(name for name in names if self.taken[name][1].dependencies):
             version = self.taken[name][1]
             if (name, version.label) in seen:
                 continue
@@ -77,12 +78,14 @@ class Choice:
         return (held,) if held else self._catalogue.by_name.get(name, ())
 
 
-def newest(ranked: Iterable[Candidate], needs: Sequence[Dependency]) -> Candidate | None:
+def newest(ranked: Sequence[Candidate], needs: Sequence[Dependency]) -> Candidate | None:
     """The first of `ranked` to be had under `needs`, None when none will do.
 
     A yanked version is to be had only when a requirement names exactly it; as it comes last in the order,
     only when no other will do.
     """
+    if not needs:
+        return ranked[0] if ranked and ranked[0][1].state in SERVED else None
     for candidate in ranked:
         reading, version = candidate
         if all(needed.admits(reading) for needed in needs) and (

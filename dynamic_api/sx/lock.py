@@ -6,31 +6,49 @@ Source: contracts/sx.md section 3, and section 0 rows 8, 9 and 18.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 
 from dynamic_api.sx.values import Entry
-from registry_builder.emit.sx_lock import Locked, encode
+from registry_builder.emit.sx_lock import Locked, joined, row_text
 
 MEDIA_TYPE = "application/toml"
 
 
 def lock(
-    entries: Iterable[Entry], origin: str, created_by: str, *, exact: Collection[str] = frozenset()
+    entries: Iterable[Entry],
+    origin: str,
+    created_by: str,
+    *,
+    exact: Collection[str] = frozenset(),
+    known: dict[Hashable, str] | None = None,
 ) -> bytes:
     """The lock of `entries`, in their order. Every URL is on `origin`, which has no slash at its end.
 
-    Those of names in `exact` say the digest as well: other assets have these names too.
+    Those of names in `exact` say the digest as well: other assets have these names too. `known` remembers the
+    texts of rows, for locks of the same assets on the same `origin`.
     """
-    return encode([_locked(entry, origin, exact) for entry in entries], created_by)
+    texts: list[str] = []
+    known = {} if known is None else known
+    for entry in entries:
+        row: Hashable = f"{entry.asset.id} {entry.version.label}"
+        is_exact = entry.asset.name in exact
+        if is_exact or entry.dependencies or entry.scopes:
+            row = (row, is_exact, entry.dependencies, entry.scopes)
+        text = known.get(row)
+        if text is None:
+            text = known[row] = row_text(_locked(entry, origin, is_exact))
+        texts.append(text)
+    return joined(texts, created_by)
 
 
 def etag(body: bytes, caller: str) -> str:
     """The ETag of a lock for the caller with this id: two callers never share one, whatever they get.
 
-    sx keys its cache by server alone, so a shared ETag would give one caller the other's lock.
+    sx keys its cache by server alone, so a shared ETag would give one caller the other's lock. The head of a
+    lock has the digest of its rows, so that it stands for all of it.
     """
-    who = hashlib.sha256(caller.encode()).digest()
-    return f'"{hashlib.sha256(who + body).hexdigest()[:40]}"'
+    head = body.partition(b"\n[")[0]
+    return f'"{hashlib.sha256(hashlib.sha256(caller.encode()).digest() + head).hexdigest()[:40]}"'
 
 
 def bundle_path(name: str, version: str) -> str:
@@ -41,9 +59,9 @@ def bundle_path(name: str, version: str) -> str:
     return f"/api/skills/assets/{name}/{version}/{name}-{version}.zip"
 
 
-def _locked(entry: Entry, origin: str, exact: Collection[str]) -> Locked:
+def _locked(entry: Entry, origin: str, is_exact: bool) -> Locked:
     asset, version = entry.asset, entry.version
-    which = f"?sha256={version.sha256}" if asset.name in exact else ""
+    which = f"?sha256={version.sha256}" if is_exact else ""
     return Locked(
         asset.name,
         version.label,

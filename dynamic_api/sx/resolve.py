@@ -15,18 +15,17 @@ Each thing left out is a finding. The result is valid for sx whatever the values
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from dynamic_api.sx.choice import Choice
 from dynamic_api.sx.dependency import Dependency, read_dependency
-from dynamic_api.sx.scopes import merged, reached
+from dynamic_api.sx.scopes import ANYWHERE, EVERYWHERE, merged, reached
 from dynamic_api.sx.values import Asset, Caller, Catalogue, Entry, Install, Resolution, lockable
 from registry_builder.core.finding import Finding
 from registry_builder.core.shown import shown
 from registry_builder.emit.sx_lock import Scope, acyclic
 
-Scopes = dict[str, list[tuple[Scope, ...]]]
+Scopes = dict[str, tuple[tuple[Scope, ...], ...]]
 
 
 def resolve(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -> Resolution:
@@ -35,13 +34,16 @@ def resolve(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -
     installed, twice = _holders(catalogue, places)
     choice = Choice(catalogue, installed)
     choice.settle()
-    own = {name: merged(places[asset.id]) for name, asset in installed.items() if name in choice.taken}
+    taken = choice.taken
+    own = {name: merged(places[asset.id]) for name, asset in installed.items() if name in taken}
     wanted, findings = _edges(choice, sorted(own))
     edges = acyclic({name: [needed.name for needed in needs] for name, needs in wanted.items()})
     scopes = {**own, **_scopes(edges, own)}
     entries = tuple(
-        Entry(choice.assets[name], choice.taken[name][1], tuple(edges.get(name, ())), scopes[name])
-        for name in sorted(scopes)
+        [
+            Entry(choice.assets[name], taken[name][1], tuple(edges.get(name, ())), scopes[name])
+            for name in sorted(scopes)
+        ]
     )
     unavailable = [_unavailable(installed[name]) for name in sorted(installed.keys() - own.keys())]
     circles = list(_circles(wanted, edges))
@@ -50,15 +52,17 @@ def resolve(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -
 
 def _places(catalogue: Catalogue, installs: Iterable[Install], caller: Caller) -> Scopes:
     """Asset id → each group of places where an install brings it."""
-    places: Scopes = defaultdict(list)
+    places: Scopes = {}
+    known, profile = catalogue.by_id, caller.profile
     for install in installs:
-        if install.asset not in catalogue.by_id:
-            continue
-        if caller.profile is not None and install.asset not in caller.profile:
+        asset = install.asset
+        if asset not in known or (profile is not None and asset not in profile):
             continue
         scopes = reached(install, caller)
-        if scopes is not None:
-            places[install.asset].append(scopes)
+        if scopes == EVERYWHERE:
+            places[asset] = ANYWHERE
+        elif scopes is not None:
+            places[asset] = (*places.get(asset, ()), scopes)
     return places
 
 
@@ -125,7 +129,7 @@ def _scopes(
     edges: Mapping[str, list[str]], own: Mapping[str, tuple[Scope, ...]]
 ) -> dict[str, tuple[Scope, ...]]:
     """Name → where its row goes: where it is installed, and wherever a row goes that needs it."""
-    groups: Scopes = {name: [own[name]] if name in own else [] for name in edges}
+    groups = {name: [own[name]] if name in own else [] for name in edges}
     waiting = dict.fromkeys(edges, 0)
     for needs in edges.values():
         for name in needs:

@@ -14,6 +14,8 @@ from registry_builder.core.artifact.paths import flaw_of
 from registry_builder.emit.sx_lock import Scope
 
 EVERYWHERE: tuple[Scope, ...] = ()
+ANYWHERE = (EVERYWHERE,)
+"""Groups of places that come to everywhere, whatever else is among them."""
 
 
 def reached(install: Install, caller: Caller) -> tuple[Scope, ...] | None:
@@ -44,14 +46,16 @@ def merged(groups: Iterable[tuple[Scope, ...]]) -> tuple[Scope, ...]:
 
     Two spellings of one repository are one scope, under the URL that sorts first. Sorted by repository.
     """
+    if groups is ANYWHERE:
+        return EVERYWHERE
     groups = tuple(groups)
+    if EVERYWHERE in groups:
+        return EVERYWHERE
     if len(groups) == 1 and len(groups[0]) == 1:
         return groups[0]
     urls: dict[str, str] = {}
     paths: dict[str, set[str] | None] = {}
     for scopes in groups:
-        if scopes == EVERYWHERE:
-            return EVERYWHERE
         for scope in scopes:
             repository = read_repository(scope.repo)
             key = repository.key if repository else scope.repo

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +22,7 @@ _POSSIBLE = (*SERVED, YANKED)
 ENTITIES = (ORGANIZATION, REPOSITORY, TEAM, USER, BOT)
 
 
-class Version(Struct, frozen=True, kw_only=True):
+class Version(Struct, frozen=True, kw_only=True, gc=False):
     """One version: `label` as clients see it, `ordinal` counts from 1 in the order of arrival."""
 
     label: str
@@ -35,7 +34,7 @@ class Version(Struct, frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
 
 
-class Asset(Struct, frozen=True, kw_only=True):
+class Asset(Struct, frozen=True, kw_only=True, gc=False):
     """An asset that the caller may see. `type` as locks spell it.
 
     Of several with one `name` the lowest `rank` is meant: own 0, team 1, shared 2, organisation 3,
@@ -49,7 +48,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     rank: int = 0
 
 
-class Install(Struct, frozen=True, kw_only=True):
+class Install(Struct, frozen=True, kw_only=True, gc=False):
     """An asset is meant for an entity. A REPOSITORY has its `url`, and with `paths` only folders in it."""
 
     asset: str
@@ -102,7 +101,7 @@ class Catalogue:
         return frozenset(name for name, assets in self.by_name.items() if len(assets) > 1)
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """A row of a lock, before it has a URL. `dependencies` name other rows; no `scopes` means everywhere."""
 
     asset: Asset
@@ -119,13 +118,14 @@ class Resolution:
     findings: tuple[Finding, ...] = field(default=())
 
 
-def catalogue(assets: Iterable[Asset]) -> Catalogue:
-    """`assets`, ready to be looked up."""
+def catalogue(assets: Iterable[Asset], ranked: dict[str, tuple[Candidate, ...]] | None = None) -> Catalogue:
+    """`assets`, ready to be looked up. `ranked` is what other catalogues of the same assets remember."""
     by_id = {asset.id: asset for asset in assets}
-    names: defaultdict[str, list[Asset]] = defaultdict(list)
+    by_name: dict[str, tuple[Asset, ...]] = {}
     for asset in by_id.values():
-        names[asset.name].append(asset)
-    return Catalogue(by_id, {name: tuple(sorted(same, key=_rank)) for name, same in names.items()})
+        same = by_name.get(asset.name)
+        by_name[asset.name] = (asset,) if same is None else tuple(sorted((*same, asset), key=_rank))
+    return Catalogue(by_id, by_name, {} if ranked is None else ranked)
 
 
 def lockable(asset: Asset) -> bool:

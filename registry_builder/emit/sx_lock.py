@@ -5,7 +5,7 @@ Source: sx lockfile/lockfile.go and lockfile/validation.go. One bad row makes sx
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,7 +39,12 @@ class Locked(Struct, frozen=True):
 
 def encode(rows: Sequence[Locked], created_by: str) -> bytes:
     """The lock of `rows`; its `version` is their digest, so that it changes exactly when they do."""
-    text = "".join([_row(row) for row in rows])
+    return joined([row_text(row) for row in rows], created_by)
+
+
+def joined(texts: Iterable[str], created_by: str) -> bytes:
+    """The lock of rows that are text already."""
+    text = "".join(texts)
     version = digest(text.encode())
     head = f'lock-version = "1.0"\nversion = "{version}"\ncreated-by = {quoted(created_by)}\n'
     return (head + text).encode()
@@ -75,7 +80,7 @@ def acyclic(wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return kept
 
 
-def _row(row: Locked) -> str:
+def row_text(row: Locked) -> str:
     """The row as TOML: dependencies come before the source's table, which would swallow them."""
     text = _head(row.name, row.version, row.type, tuple(row.clients))
     if row.dependencies:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 from sx_client import SxClient, Targets
 
 from dynamic_api.database.tables import skill_versions
+from dynamic_api.services import access, asset_lock
 from tests.api.shelf import withdraw
 from tests.api.sx_room import client, installed, skill_folder
 from tests.api.world import World, world
@@ -55,10 +56,27 @@ def test_each_entity_reaches_its_own(api: World, tmp_path: Path) -> None:
     assert scopes(eve, "for-org") == set()
     assert scopes(eve, "for-repo") == {(repo, ())}
     assert scopes(eve, "for-path") == {("https://example.com/acme/web", ("a", "b"))}
+    assert_made_alone_as_together(api, [*(each.key for each in people), bot.key])
     ada.team_set_repositories("one", ["acme/api"])
     assert scopes(bob, "for-team") == {(repo, ())}
     ada.team_remove_member("one", people[1].email)
     assert "for-team" not in installed(bob)
+
+
+def assert_made_alone_as_together(api: World, keys: list[str]) -> None:
+    """What locks have in common is read once; whose comes first makes no difference to any of them."""
+
+    def body(key: str, parts: asset_lock.Parts) -> bytes:
+        def work(db: Connection) -> bytes:
+            caller = access.caller_of(db, key, api.clock())
+            return asset_lock.body(db, api.app.context.published, caller, "http://h", parts)
+
+        return api.read(work)
+
+    alone = {key: body(key, asset_lock.Parts()) for key in keys}
+    for order in (keys, keys[::-1]):
+        parts = asset_lock.Parts()
+        assert {key: body(key, parts) for key in order} == alone
 
 
 def test_what_is_needed_comes_with_it_and_follows_the_states(api: World, tmp_path: Path) -> None:
@@ -109,6 +127,7 @@ def test_a_private_asset_of_ones_own_comes_before_the_organisation(api: World, t
     other = client(api, api.person(), tmp_path / "other")
     other.install()
     assert "for all" in (tmp_path / "other/.claude/skills/twin/SKILL.md").read_text()
+    assert_made_alone_as_together(api, [person.key, api.person().key])
 
 
 def zipped_skill(name: str, text: str) -> bytes:
