@@ -16,6 +16,8 @@ from registry_builder.core.errors import Misuse
 if TYPE_CHECKING:
     from dynamic_api.settings import Settings
 
+MOST = 2**53
+"""Beyond it JavaScript does not count, and a little further no database."""
 LIST = "docs/api-settings.md lists every setting"
 _NOT_ZERO = frozenset(
     {
@@ -39,8 +41,8 @@ def require_sound(settings: Settings, place: str) -> None:
     """Raise Misuse for the first setting that cannot be meant."""
     for name, value in _numbers(settings):
         least = "more than 0" if name in _NOT_ZERO else "0 or more"
-        if not math.isfinite(value) or value < 0 or (value == 0 and name in _NOT_ZERO):
-            raise _bad(f"{name} is {value}", f"give {least}", place)
+        if not math.isfinite(value) or not 0 <= value <= MOST or (value == 0 and name in _NOT_ZERO):
+            raise _bad(f"{name} is {value}", f"give {least}, and no more than 2**53", place)
     server = settings.server
     for name, url in (("public_url", server.public_url), ("assets_url", server.assets_url)):
         if url is not None and not _is_address(url):

@@ -74,6 +74,8 @@ def test_accounts_are_made_listed_changed_and_shut_out(admin: Admin) -> None:
         (("key", "revoke", "nothing"), "key_not_found"),
         (("team", "members", "none"), "team_not_found"),
         (("grant", "carl@example.com", "5"), "user_not_found"),
+        (("user", "create", "c\udcff@example.com"), "not-text"),
+        (("user", "show", "c\udcff@example.com"), "not-text"),
         (("share", "offer", "pdf-tools", "ann@example.com", "bob@example.com"), "skill_not_found"),
         (("share", "accept", "nothing"), "share_not_found"),
     ],
@@ -83,6 +85,19 @@ def test_what_makes_no_sense_is_refused_with_its_code(
 ) -> None:
     answer = admin(*words)
     assert (answer.code, f"[{code}]" in answer.err) == (1, True), answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("grant", "ann@example.com", "9" * 20),
+        ("key", "create", "ann@example.com", "--name", "b", "--per-minute", "9" * 20),
+        ("key", "create", "ann@example.com", "--name", "b", "--monthly-runs", "9" * 20),
+    ],
+)
+def test_number_that_no_database_keeps_is_refused(admin: Admin, words: tuple[str, ...]) -> None:
+    answer = admin(*words)
+    assert (answer.code, "not in the range" in answer.err) == (2, True), answer.err
 
 
 def test_identities_are_bound_listed_and_unbound(admin: Admin, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from registry_builder.core.errors import Misuse
         ("webhooks", {"backoff_seconds": float("nan")}, "webhooks.backoff_seconds is nan"),
         ("server", {"grace_seconds": float("inf")}, "server.grace_seconds is inf"),
         ("data", {"pool_size": 0}, "data.pool_size is 0"),
+        ("credits", {"initial_grant": 10**30}, "credits.initial_grant is 1000"),
         ("credits", {"tiers": {"free": {"drive_max": -1}}}, "credits.tiers.free.drive_max is -1"),
         ("credits", {"tiers": {"free": {"drive_mx": 1}}}, "did you mean credits.tiers.free.drive_max?"),
         ("credits", {"default_tier": "fre"}, "did you mean free?"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,7 @@ import msgspec
 from dynamic_api import clock
 from dynamic_api.cli.serve import DATA
 from dynamic_api.errors import Refusal as ApiRefusal
-from registry_builder.core.errors import Refusal, Unfit
+from registry_builder.core.errors import Unfit
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+MOST = 1_000_000_000
+"""The largest number that a command takes."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -71,12 +75,8 @@ def observe(work: Callable[[Connection], T]) -> T:
     if place is None:
         raise AssertionError("the group keeps the place")
     database = connect(load(place.settings_file), open_folder(place.data))
-    try:
+    with closing(database), _told():
         return asyncio.run(database.read(work))
-    except ApiRefusal as refusal:
-        raise _told(refusal) from refusal
-    finally:
-        database.close()
 
 
 def stored(sha256: str) -> bytes:
@@ -89,10 +89,8 @@ def stored(sha256: str) -> bytes:
     if place is None:
         raise AssertionError("the group keeps the place")
     folder, settings = open_folder(place.data), load(place.settings_file)
-    try:
+    with _told():
         return open_private_store(settings.data.private_store or str(folder.path / PRIVATE)).get(sha256)
-    except ApiRefusal as refusal:
-        raise _told(refusal) from refusal
 
 
 def transact(work: Callable[[Connection, Settings, int], T]) -> T:
@@ -106,17 +104,20 @@ def transact(work: Callable[[Connection, Settings, int], T]) -> T:
         raise AssertionError("the group keeps the place")
     settings = load(place.settings_file)
     database = connect(settings, open_folder(place.data))
-    try:
+    with closing(database), _told():
         return asyncio.run(database.write(lambda db: work(db, settings, clock.now())))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise the API's refusals, and what cannot be kept, as the builder's."""
+    try:
+        yield
     except ApiRefusal as refusal:
-        raise _told(refusal) from refusal
-    finally:
-        database.close()
-
-
-def _told(refusal: ApiRefusal) -> Refusal:
-    mend = refusal.mend or (f"did you mean {refusal.suggestions[0]}?" if refusal.suggestions else "")
-    return Unfit(refusal.code, refusal.message, place=refusal.place or "", mend=mend)
+        mend = refusal.mend or (f"did you mean {refusal.suggestions[0]}?" if refusal.suggestions else "")
+        raise Unfit(refusal.code, refusal.message, place=refusal.place or "", mend=mend) from refusal
+    except UnicodeEncodeError as error:
+        raise Unfit("not-text", "an argument is not UTF-8", mend="type it in UTF-8") from error
 
 
 def show(value: object, as_json: bool, text: str) -> None:

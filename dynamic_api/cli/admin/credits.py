@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import MOST, as_json, show, show_rows, transact
 from dynamic_api.services import accounts, audit, credits
 from dynamic_api.services.credits import Movement
 
@@ -56,7 +56,7 @@ def verify(as_json: bool) -> None:
 
 @click.command()
 @click.argument("email")
-@click.argument("amount", type=click.IntRange(1))
+@click.argument("amount", type=click.IntRange(1, MOST))
 @click.option("--note", default="", help="Why, for the ledger.")
 @as_json
 def grant(email: str, amount: int, note: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from dynamic_api.cli.admin.base import as_json, show, show_rows, transact
+from dynamic_api.cli.admin.base import MOST, as_json, show, show_rows, transact
 from dynamic_api.clock import DAY
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KINDS, KeyOptions, NewKey
@@ -37,9 +37,9 @@ def key() -> None:
 @click.option("--name", default="main", show_default=True, help="Its name among the account's keys.")
 @click.option("--kind", default=KINDS[0], show_default=True, type=click.Choice(KINDS), help="What it may do.")
 @click.option("--expires-days", type=click.IntRange(1, 3650), help="Days until it ends; default: never.")
-@click.option("--per-minute", type=click.IntRange(0), help="Calls a minute; 0: without limit.")
+@click.option("--per-minute", type=click.IntRange(0, MOST), help="Calls a minute; 0: without limit.")
 @click.option(
-    "--monthly-runs", default=0, show_default=True, type=click.IntRange(0), help="Runs a month; 0: any."
+    "--monthly-runs", default=0, show_default=True, type=click.IntRange(0, MOST), help="Runs a month; 0: any."
 )
 @as_json
 def create(
