@@ -16,7 +16,7 @@ from dynamic_api.routes.endpoint import PARAMETER, Auth, Call, Endpoint, Mode
 
 _REF = "#/components/schemas/{name}"
 _WITH_KEY = (Auth.KEY, Auth.UPLOAD)
-_COMMON = {Auth.ANONYMOUS: (401, 429), Auth.KEY: (401, 403, 429), Auth.UPLOAD: (401, 429)}
+_COMMON = dict.fromkeys((Auth.ANONYMOUS, Auth.KEY, Auth.UPLOAD), (401, 403, 429))
 
 
 class Fault(Struct, frozen=True):

@@ -145,6 +145,17 @@ def _call(client: httpx2.Client, endpoint: Endpoint) -> httpx2.Response:
     return client.request(endpoint.method, path, params={"q": "facts"}, json={})
 
 
+@pytest.mark.parametrize("kind", ["none", "all_skills", "scoped", "upload_only"])
+def test_answer_to_each_kind_of_key_is_documented(api: World, person: Person, kind: str) -> None:
+    """3.1: also where a key of that kind is of no use."""
+    client = api.anonymous if kind == "none" else api.key(person, KeyOptions(kind=kind)).http
+    paths = api.anonymous.get("/openapi.json").json()["paths"]
+    for endpoint in REFERENCE:
+        documented = paths[re.sub(r":\w+}", "}", endpoint.path)][endpoint.method.lower()]["responses"]
+        answer = _call(client, endpoint)
+        assert str(answer.status_code) in documented, (endpoint.method, endpoint.path, answer.text)
+
+
 def test_prices_are_settings_with_the_proposed_defaults(api: World) -> None:
     """4.2: the numbers of the contract, each of them a setting."""
     prices = Settings().credits
