@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
@@ -19,7 +20,6 @@ from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
 from dynamic_api.metrics import Metrics
-from dynamic_api.oidc import Provider
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
 from dynamic_api.outbound.sources import Sources
@@ -34,6 +34,9 @@ from dynamic_api.tasks.accesses import Accesses
 from dynamic_api.tasks.inbox import Inbox
 from dynamic_api.tasks.usage import Usage
 from registry_builder.store.base import Reader
+
+if TYPE_CHECKING:
+    from dynamic_api.oidc.provider import Provider
 
 CALLERS_KEPT = 10_000
 

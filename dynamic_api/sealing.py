@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from functools import cache
+from typing import TYPE_CHECKING
 
 from registry_builder.core.errors import Misuse
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SHORTEST = 32
 """Characters of a secret that a key is made from."""
@@ -38,19 +38,21 @@ class _Key:
 class Keyring:
     """The keys of an installation: the first seals, each opens."""
 
-    _keys: tuple[_Key, ...] = field(repr=False)
+    _texts: tuple[str, ...] = field(repr=False)
 
     def seal(self, plain: bytes, about: str) -> bytes:
         """`plain`, to be opened with the same `about` only."""
-        key, nonce = self._keys[0], secrets.token_bytes(_NONCE_BYTES)
+        key, nonce = _derived(self._texts[0]), secrets.token_bytes(_NONCE_BYTES)
         head = _FORMAT + key.name + nonce
         return head + key.cipher.encrypt(nonce, plain, _bound(head, about))
 
     def open(self, sealed: bytes, about: str) -> bytes:
         """What was sealed. Raises Unopened."""
+        from cryptography.exceptions import InvalidTag
+
         head, rest = sealed[:_HEAD], sealed[_HEAD:]
         name, nonce = head[1 : 1 + _NAME_BYTES], head[1 + _NAME_BYTES :]
-        key = next((key for key in self._keys if key.name == name), None)
+        key = next((key for key in map(_derived, self._texts) if key.name == name), None)
         if key is None or head[:1] != _FORMAT or len(nonce) != _NONCE_BYTES:
             raise Unopened("no key here opens it")
         try:
@@ -61,7 +63,7 @@ class Keyring:
     @property
     def stamp(self) -> bytes:
         """How everything begins that the first key sealed."""
-        return _FORMAT + self._keys[0].name
+        return _FORMAT + _derived(self._texts[0]).name
 
 
 def keyring(given: Sequence[str], secret: str) -> Keyring:
@@ -70,11 +72,17 @@ def keyring(given: Sequence[str], secret: str) -> Keyring:
         if len(text) < SHORTEST:
             mend = f"give at least {SHORTEST} characters, from a random source"
             raise Misuse("weak-secret", "a key is too short", place="credentials.keys", mend=mend)
-    return Keyring(tuple(_derived(text) for text in dict.fromkeys((*given, secret))))
+    return Keyring(tuple(dict.fromkeys((*given, secret))))
 
 
+@cache
 def _derived(secret: str) -> _Key:
     """A key that says nothing about `secret`, nor about what else is derived from it (RFC 5869)."""
+    # Loaded by whoever seals something: it takes 7 MB.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     made = HKDF(SHA256(), 32 + _NAME_BYTES, salt=None, info=b"skillpress sealing 1").derive(secret.encode())
     return _Key(made[32:], AESGCM(made[:32]))
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dynamic_api.oidc.configured import CALLBACK, provider_of
-from dynamic_api.oidc.id_token import Person
 from dynamic_api.oidc.login import Login, begin, carried
-from dynamic_api.oidc.provider import Provider
+from dynamic_api.oidc.person import Person, refused
 
-__all__ = ["CALLBACK", "Login", "Person", "Provider", "begin", "carried", "provider_of"]
+__all__ = ["CALLBACK", "Login", "Person", "begin", "carried", "provider_of", "refused"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dynamic_api.errors import Refusal
-from dynamic_api.oidc.provider import Provider
 from dynamic_api.oidc_settings import Oidc
 from dynamic_api.outbound import Outbound
 from registry_builder.core.errors import Misuse
+
+if TYPE_CHECKING:
+    from dynamic_api.oidc.provider import Provider
 
 CALLBACK = "/device/oidc/callback"
 
@@ -35,6 +38,9 @@ def provider_of(rules: Oidc, public_url: str) -> Provider | None:
         raise _bad("email_domains", "is empty, and accounts are made", "name the domains that may have one")
     if rules.create_accounts and rules.match == "subject":
         raise _bad("create_accounts", "is on, and operators bind", 'set match = "email", or turn it off')
+    # Its libraries take 11 MB.
+    from dynamic_api.oidc.provider import Provider
+
     return Provider(rules, _secret(rules), f"{public_url}{CALLBACK}", client)
 
 

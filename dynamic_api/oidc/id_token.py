@@ -16,21 +16,12 @@ from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 from msgspec import Struct
 
-from dynamic_api.errors import Unauthenticated
+from dynamic_api.oidc.person import Person, refused
 
 MOST_OF_A_TOKEN = 64 * 1024
 # What is no plain address could be read in two ways.
 _EMAIL = re.compile(r"[\x21-\x3f\x41-\x7e]{1,64}@[A-Za-z0-9.-]{1,255}")
 _KINDS: Mapping[str, type[RSAKey | ECKey]] = {"RSA": RSAKey, "EC": ECKey}
-
-
-class Person(Struct, frozen=True):
-    """Who the provider says it is. `email` is empty unless the provider says that it was verified."""
-
-    issuer: str
-    subject: str
-    email: str = ""
-    name: str = ""
 
 
 class Expected(Struct, frozen=True):
@@ -105,12 +96,6 @@ def _signed(text: str, keys: KeySet, expected: Expected) -> Any:
         "access_token": expected.access_token,
     }
     return CodeIDToken(token.claims, token.header, options, dict(more))
-
-
-def refused(why: str) -> Unauthenticated:
-    """The refusal of what the provider sent."""
-    mend = "sign in again; if it stays so, tell your operator"
-    return Unauthenticated("oidc_refused", f"the provider's answer was refused: {why}", mend=mend)
 
 
 def _told(error: Exception) -> str:

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping
 
 import msgspec
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from msgspec import Struct
 
 from dynamic_api.errors import Forbidden
@@ -26,6 +25,8 @@ class Login(Struct, frozen=True):
     @property
     def challenge(self) -> str:
         """What the provider hears of the verifier."""
+        from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
         return str(create_s256_code_challenge(self.verifier))
 
     def kept(self) -> Mapping[str, str]:

@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from dynamic_api.clock import MINUTE
 from dynamic_api.errors import Refusal, TimedOut, Unauthenticated, Upstream
-from dynamic_api.oidc.id_token import Expected, Person, UnknownKey, key_set, person_of, refused
+from dynamic_api.oidc.id_token import Expected, UnknownKey, key_set, person_of
 from dynamic_api.oidc.login import Login
+from dynamic_api.oidc.person import Person, refused
 from dynamic_api.oidc_settings import Oidc
 from dynamic_api.outbound import Answer, Bounds, Outbound
 

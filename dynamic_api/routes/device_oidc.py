@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from starlette.responses import Response
 
 from dynamic_api import browser_session, oidc, pages
 from dynamic_api.errors import Absent, Refusal, Unauthenticated
-from dynamic_api.oidc import Provider
-from dynamic_api.oidc.id_token import refused
+from dynamic_api.oidc import refused
 from dynamic_api.routes import device_pages
 from dynamic_api.routes.endpoint import Call
 from dynamic_api.services import identities
+
+if TYPE_CHECKING:
+    from dynamic_api.oidc.provider import Provider
 
 _ERROR = re.compile(r"[a-z_]{1,60}")
 _DENIED = "access_denied"
