@@ -16,6 +16,7 @@ from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dynamic_api import clock
+from dynamic_api.aside import Aside
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.context import Context
 from dynamic_api.database import migrate
@@ -53,6 +54,7 @@ from dynamic_api.tasks.background import Task, running
 from dynamic_api.tasks.bundle_keeper import BundleKeeper
 from dynamic_api.tasks.bundle_maker import BundleMaker
 from dynamic_api.tasks.deliverer import Deliverer
+from dynamic_api.tasks.grader import Grader
 from dynamic_api.tasks.housekeeping import Housekeeper
 from dynamic_api.tasks.inbox import Inbox
 from dynamic_api.tasks.source_keeper import SourceKeeper
@@ -127,6 +129,9 @@ def _context(
     database, known, registry = connect(settings, folder), Published(catalogue), open_reader(address)
     secret, rules = folder.secret(settings.data.secret), settings.github
     github = _github(rules)
+    if settings.uploads.osv_folder:
+        # It is read aside, when it is needed; a folder that cannot be read is to be told at the start.
+        load_osv(Path(settings.uploads.osv_folder))
     signer = Signer(public_url, (hashlib.sha256(f"links {secret}".encode()).digest(),))
     private = settings.data.private_store or str(folder.path / PRIVATE)
     return Context(
@@ -145,7 +150,7 @@ def _context(
         private_store=open_private_store(private, published=[address] if _is_place(address) else []),
         public_bytes=PublicBytes(registry),
         documents=RegistryDocuments(registry, known),
-        advisories=load_osv(Path(osv)) if (osv := settings.uploads.osv_folder) else None,
+        aside=Aside(),
         keys=keyring(settings.credentials.keys, secret),
         webhook_client=Outbound(allowed=settings.webhooks.allow_hosts, ports=settings.webhooks.ports),
         github=github,
@@ -179,6 +184,7 @@ def _lifespan(context: Context) -> Callable[[object], AbstractAsyncContextManage
         async with AsyncExitStack() as parts:
             parts.callback(context.database.close)
             parts.callback(context.catalogue.close)
+            parts.callback(context.aside.close)
             await parts.enter_async_context(following(context))
             await parts.enter_async_context(running(_tasks(context)))
             await parts.enter_async_context(context.runs.serving())
@@ -197,7 +203,8 @@ def _tasks(context: Context) -> tuple[Task, ...]:
     own = (context.inbox.run, context.accesses.run, context.usage.run, Anchors(context.database, clock).run)
     bundles = BundleKeeper(context.database, context.published, context.private_store, clock)
     maker = BundleMaker(context.database, context.private_store)
-    return (deliverer.run, *own, housekeeper.run, keeper.run, bundles.run, maker.run)
+    grader = Grader(context.published.grades, context.public_bytes, context.aside, context.settings.uploads)
+    return (deliverer.run, grader.run, *own, housekeeper.run, keeper.run, bundles.run, maker.run)
 
 
 @dataclass(frozen=True, slots=True)

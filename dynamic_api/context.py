@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dynamic_api.aside import Aside
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.database.engine import Database
 from dynamic_api.limiter import Limiter
@@ -25,7 +26,6 @@ from dynamic_api.outbound.github import GitHub
 from dynamic_api.outbound.sources import Sources
 from dynamic_api.private_store import PrivateStore, Signer
 from dynamic_api.runs.runs import Runs
-from dynamic_api.scan import Advisories
 from dynamic_api.sealing import Keyring
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
@@ -65,7 +65,8 @@ class Context:
     signer: Signer
     public_bytes: PublicBytes
     documents: RegistryDocuments
-    advisories: Advisories | None
+    aside: Aside
+    """Reads and scans what others wrote, in a process of its own."""
     inbox: Inbox
     leaderboard: Leaderboard
     locks: Locks

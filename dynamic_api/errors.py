@@ -21,6 +21,7 @@ Refusal
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class Refusal(Exception):  # noqa: N818 - named by what happened
@@ -46,6 +47,10 @@ class Refusal(Exception):  # noqa: N818 - named by what happened
         self.headers = dict(headers or {})
         self.extra = dict(extra or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As any exception, though its arguments have names: so that it can come from another process."""
+        return _again, (type(self), self.code, self.message, self.__dict__)
+
     def body(self) -> dict[str, object]:
         """The error object of an answer (contracts/skillzdrive.md 2.1): empty fields are left out."""
         fields: dict[str, object] = {"code": self.code, "message": self.message}
@@ -56,6 +61,12 @@ class Refusal(Exception):  # noqa: N818 - named by what happened
         if self.suggestions:
             fields["suggestions"] = list(self.suggestions)
         return {**fields, **self.extra}
+
+
+def _again(kind: type[Refusal], code: str, message: str, fields: Mapping[str, object]) -> Refusal:
+    error = kind(code, message)
+    error.__dict__.update(fields)
+    return error
 
 
 class Invalid(Refusal):

@@ -15,8 +15,7 @@ from dynamic_api.errors import Invalid
 from dynamic_api.routes import forms, sx_answers
 from dynamic_api.routes.decode import refuse_nul
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
-from dynamic_api.services import asset_uploads, installs, proposals, repositories
-from dynamic_api.services.asset_scan import scanned
+from dynamic_api.services import asset_uploads, examined, installs, proposals, repositories
 from dynamic_api.services.caller import require_all_skills
 from dynamic_api.services.installs import EVERYBODY, Target
 from dynamic_api.sx.bundle import Bundle, read_bundle
@@ -57,7 +56,7 @@ async def upload(call: Call) -> Answer:
     require_all_skills(caller)
     limits = context.settings.uploads
     fields, bundle = await _bundle(call)
-    result = await asyncio.to_thread(scanned, bundle, limits, context.advisories)
+    result = await context.aside.run(examined.bundle, bundle, limits)
     if fields.get("public", "").lower() in _TRUE:
         return await _propose(call, bundle)
     space = _space(call, fields)

@@ -45,7 +45,7 @@ async def take(call: Call) -> Response:
         context.github,
         context.private_store,
         settings.uploads,
-        context.advisories,
+        context.aside,
         settings.github.timeout_seconds,
     )
     order = await prepare(context.database, context.published, workshop, call.body.skill_slug)
@@ -94,6 +94,7 @@ IMPORT = Endpoint(
         422: ("invalid_skill", "not_a_skill", "skill_too_big", "scan_refused"),
         429: ("github_rate_limited",),
         502: ("github_failed", "github_redirect", "bad_archive"),
+        503: ("scan_failed",),
         504: ("import_timeout",),
     },
 )

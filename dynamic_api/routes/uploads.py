@@ -15,7 +15,7 @@ from dynamic_api.errors import Invalid
 from dynamic_api.ids import undashed
 from dynamic_api.routes import forms, identify
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode
-from dynamic_api.services import access, asset_bundles, reading, tickets, uploads
+from dynamic_api.services import access, asset_bundles, examined, tickets, uploads
 from dynamic_api.services.caller import SCOPED
 from dynamic_api.services.uploads import Uploaded
 
@@ -110,9 +110,8 @@ async def process(call: Call) -> Answer:
     form = forms.parse(await forms.raw_body(call.request, most), boundary)
     if not form.filename.lower().endswith((".zip", ".skill")):
         raise Invalid("validation_error", "is not a .zip or .skill", place="file", mend="name it so")
-    read = await asyncio.to_thread(
-        reading.read_zip, form.data, ticket.filename or form.filename, limits, context.advisories
-    )
+    name = ticket.filename or form.filename
+    read = await context.aside.run(examined.upload, form.data, name, limits)
     await asyncio.to_thread(context.private_store.put, read.version.sha256, [read.artifact])
     done: Uploaded = await context.database.write(
         lambda db: uploads.keep(
@@ -201,6 +200,7 @@ ENDPOINTS = (
             413: ("payload_too_large",),
             415: ("unsupported_media_type",),
             422: ("invalid_skill", "scan_refused"),
+            503: ("scan_failed",),
         },
     ),
     _served("upload.html", "text/html"),

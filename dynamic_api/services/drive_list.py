@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from dynamic_api.catalogue import Skill, Version
 from dynamic_api.ids import dashed
+from dynamic_api.memory.grades import Grades
 from dynamic_api.services import visibility
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.private_skills import Facts
@@ -70,7 +71,9 @@ def items(seen: Sequence[Seen], published: Published) -> list[Item]:
     private = [item.sha256 for item in seen if not item.is_published]
     withdrawn = published.withdrawn(private) if private else {}
     return [
-        _published(item, records.get(item.skill_id)) if item.is_published else _private(item, withdrawn)
+        _published(item, records.get(item.skill_id), published.grades)
+        if item.is_published
+        else _private(item, withdrawn)
         for item in seen
     ]
 
@@ -90,7 +93,7 @@ def newer_published(item: Seen, record: Skill | None) -> Version | None:
     return download
 
 
-def _published(item: Seen, record: Skill | None) -> Item:
+def _published(item: Seen, record: Skill | None, grades: Grades) -> Item:
     version = version_of(item, record)
     if record is None or version is None:
         return _gone(item)
@@ -109,7 +112,7 @@ def _published(item: Seen, record: Skill | None) -> Item:
         record.execution_tier,
         record.required_env,
         record.credit_cost_per_use,
-        None,
+        grades.of(record.slug, version.sha256),
         item.enabled,
         item.source,
         version.sha256,

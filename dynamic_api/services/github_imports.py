@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from dynamic_api.aside import Aside
 from dynamic_api.errors import TimedOut
 from dynamic_api.ids import dashed
 from dynamic_api.outbound.github import GitHub
 from dynamic_api.outbound.imports import import_folder
 from dynamic_api.private_store import PrivateStore
-from dynamic_api.scan import Advisories
-from dynamic_api.services import audit, credits, drive, private_skills
+from dynamic_api.services import audit, credits, drive, examined, private_skills
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.imports import IMPORT, Imported
 from dynamic_api.services.private_skills import PRIVATE
-from dynamic_api.services.reading import Reading, take
+from dynamic_api.services.reading import Reading
 from dynamic_api.settings import Credits, Uploads
 from registry_builder.core.artifact import Limits
 
@@ -30,7 +30,7 @@ class Workshop:
     github: GitHub
     store: PrivateStore
     limits: Uploads
-    advisories: Advisories | None
+    aside: Aside
     seconds: float
 
 
@@ -57,15 +57,9 @@ async def _fetch(workshop: Workshop, url: str) -> Reading:
         ),
     )
     where = "/".join(part for part in (found.repository, "tree", found.ref, found.path) if part)
-    reading = await asyncio.to_thread(
-        take,
-        found.folder,
-        found.skill,
-        found.findings,
-        limits,
-        workshop.advisories,
-        origin=IMPORT,
-        github_url=f"https://{workshop.github.host.web}/{where}",
+    url = f"https://{workshop.github.host.web}/{where}"
+    reading = await workshop.aside.run(
+        examined.folder, found.folder, found.skill, found.findings, limits, url
     )
     await asyncio.to_thread(workshop.store.put, reading.version.sha256, [reading.artifact])
     comment = f"{found.repository} at {found.commit[:12]}"

@@ -48,6 +48,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     ordinal: int
     sha256: str
     category: str
+    grade: str | None = None
     record: Skill | None = None
 
 
@@ -71,7 +72,7 @@ async def look_up(database: Database, published: Published, slug: str) -> Offer:
     def find(db: Connection) -> Offer | None:
         offer = _of_organisation(db, published, slug)
         record = None if offer else published.offer(slug)
-        return _of_bucket(record) if record else offer
+        return _of_bucket(published, record) if record else offer
 
     offer = await database.read(find)
     if offer is None:
@@ -96,7 +97,7 @@ def _of_organisation(db: Connection, published: Published, slug: str) -> Offer |
     )
 
 
-def _of_bucket(record: Skill) -> Offer:
+def _of_bucket(published: Published, record: Skill) -> Offer:
     version = download_of(record)
     return Offer(
         skill_id=undashed(record.id),
@@ -105,6 +106,7 @@ def _of_bucket(record: Skill) -> Offer:
         ordinal=version.ordinal,
         sha256=version.sha256,
         category=record.category,
+        grade=published.grades.of(record.slug, version.sha256),
         record=record,
     )
 
@@ -169,7 +171,7 @@ def _imported(offer: Offer, price: int, balance: int) -> Imported:
         offer.ordinal,
         offer.sha256,
         offer.category,
-        None,
+        offer.grade,
         price,
         balance,
     )

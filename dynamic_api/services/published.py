@@ -9,6 +9,7 @@ from dynamic_api.catalogue import Answer, Catalogue, Holder, Skill
 from dynamic_api.catalogue.skill import BUNDLE, Version
 from dynamic_api.errors import Absent, Unavailable, Withdrawn
 from dynamic_api.ids import dashed, undashed
+from dynamic_api.memory.grades import Grades
 from dynamic_api.memory.memo import Memo
 from registry_builder.core.ledger import QUARANTINED
 
@@ -31,16 +32,17 @@ class Published:
         self._records: Memo[str, Skill] = Memo(KEPT)
         self._served: Memo[tuple[str, str], bool] = Memo(KEPT)
         self._answers: Memo[str, Answer] = Memo(ANSWER_BYTES)
-        self._stamp: tuple[int, str | None, int] | None = None
+        self.grades = Grades()
+        self._stamp: tuple[object, ...] | None = None
         self._stamped_until = 0.0
 
     @property
-    def stamp(self) -> tuple[int, str | None, int] | None:
+    def stamp(self) -> tuple[object, ...] | None:
         """Changes whenever an answer may; None while there is no view of the bucket."""
         now = time.monotonic()
         if now >= self._stamped_until:
             try:
-                self._stamp = self._catalogue.stamp
+                self._stamp = (*self._catalogue.stamp, self.grades.count)
             except Unavailable:
                 self._stamp = None
             self._stamped_until = now + STAMP_SECONDS

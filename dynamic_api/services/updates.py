@@ -143,7 +143,9 @@ def _waiting(db: Connection, published: Published, caller: Caller, items: Sequen
         if record.download is not None and record.download.ordinal > floor:
             free = pinned is not None and pinned.state == QUARANTINED
             new = record.download
-            told.found[item.skill_id] = _Next(item, new.ordinal, new.sha256, None, None, free)
+            grade = published.grades.of(record.slug, new.sha256)
+            # What the merge said is not in the bucket: the ledger has the commit, not its message.
+            told.found[item.skill_id] = _Next(item, new.ordinal, new.sha256, None, grade, free)
         elif bad := [row for row in record.versions if row.ordinal > floor and row.state == QUARANTINED]:
             told.withdrawn[item.skill_id] = bad[-1].reason or QUARANTINED
     _add_private(db, published, caller, [item for item in items if not item.is_published], told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def pin(api: World, person: Person, slug: str, ordinal: int) -> None:
             and None
         )
     )
+
+
+def grade(api: World, slug: str, sha256: str) -> str:
+    """The grade of a published version, once the server has looked at it."""
+    late = time.monotonic() + 60
+    while time.monotonic() < late:
+        if letter := api.app.context.published.grades.of(slug, sha256):
+            return letter
+        api.anonymous.get("/healthz")
+    raise AssertionError(f"{slug} was not graded")
 
 
 def hold(api: World, person: Person, added: Added, text: str) -> None:

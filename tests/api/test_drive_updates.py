@@ -39,6 +39,8 @@ def waiting(person: Person) -> list[dict[str, Any]]:
 def test_update_of_a_published_skill(api: World, behind: Person) -> None:
     """Row 9."""
     twin = api.anonymous.get("/api/v1/skills/pdf-tools").json()["data"]
+    waiting(behind)
+    letter = shelf.grade(api, "pdf-tools", twin["download"]["content_sha"])
     assert waiting(behind) == [
         {
             "id": twin["skill"]["id"],
@@ -46,7 +48,7 @@ def test_update_of_a_published_skill(api: World, behind: Person) -> None:
             "fromVersion": 1,
             "toVersion": 2,
             "changeComment": None,
-            "security_grade": None,
+            "security_grade": letter,
             "credits_required": 1,
             "content_sha": twin["download"]["content_sha"],
         }
