@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
 import synthetic
 import tomli_w
-from _http import ROOT
+from _http import CLIENT_CORE, ROOT
 
 sys.path.insert(0, str(ROOT))
 
@@ -23,6 +25,8 @@ from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse
+from tests.api.packages import zipped
+from tests.content_repo import skill_text
 
 Table = dict[str, dict[str, object]]
 READY_SECONDS = 600
@@ -110,3 +114,49 @@ def wait_until_ready(base: str) -> None:
                 return
         time.sleep(0.2)
     raise RuntimeError("the API is not ready")
+
+
+def wait_for_search(base: str) -> None:
+    """Until a search is answered: without a registry /readyz would never say that all is well."""
+    for _ in range(READY_SECONDS * 5):
+        with suppress(httpx2.TransportError):
+            if httpx2.get(f"{base}/api/v1/skills?q=a", trust_env=False).status_code == 200:
+                return
+        time.sleep(0.2)
+    raise RuntimeError("the API does not search")
+
+
+@contextmanager
+def uploading(base: str, key: str, seconds: float, count: int) -> Iterator[None]:
+    """`count` people who upload one skill after the other, while the block runs and at most that long."""
+    stop = threading.Event()
+    people = [threading.Thread(target=_upload, args=(base, key, number, stop)) for number in range(count)]
+    late = threading.Timer(seconds, stop.set)
+    for one in (*people, late):
+        one.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        late.cancel()
+        for one in people:
+            one.join()
+
+
+def _upload(base: str, key: str, number: int, stop: threading.Event) -> None:
+    """Skills of a prompt and four scripts, 60 kB, each with its ticket."""
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    script = "".join(f"def step_{at}(path):\n    return open(path).read().strip()\n\n" for at in range(200))
+    with httpx2.Client(base_url=base, trust_env=False, timeout=60) as client:
+        count = 0
+        while not stop.is_set():
+            count += 1
+            name = f"upload-{number}-{count}-{time.time_ns()}"
+            files = {f"scripts/part_{at}.py": f"# {at}\n{script}" for at in range(4)}
+            body = zipped({"SKILL.md": skill_text(name, "Do the work. " * 500), **files})
+            head = {"authorization": f"Bearer {key}"}
+            made = client.post("/api/v1/uploads/ticket", headers=head, json={}).json()["data"]
+            head = {"authorization": f"Bearer {made['uploadToken']}"}
+            answer = client.post("/api/uploads/process-skill", headers=head, files={"file": ("a.zip", body)})
+            if answer.status_code not in {200, 201}:
+                raise RuntimeError(answer.text)

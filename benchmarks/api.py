@@ -1,13 +1,16 @@
 """Measure the API per request against a bare Starlette answer, on SQLite and on PostgreSQL.
 
     python benchmarks/api.py [--skills N] [--rounds N] [--seconds S] [--databases sqlite,postgresql]
+                             [--only rows|beside] [--search N] [--verdaccio DIR]
 
 Builds a synthetic registry (2,000 skills by default), starts `skillpress api` with one worker, everything on
 (keys, limits, metrics, log), pinned to one core, and drives it with wrk and 16 connections from the other.
 Rounds of a row take turns with rounds of the bare server. A row is requests a second, p50 and p99 in ms,
 microseconds of server CPU a request, and the ratio of the bare answer's CPU to that: medians. Writes are
-bounded in number: each import is a new one. Then come slug reads beside searches, and 1,000 connections.
-Search of 100,000 skills: benchmarks/search.py. Nothing stays behind.
+bounded in number: each import is a new one. Then come slug reads beside searches, uploads and a load of the
+whole registry, and 1,000 connections. `--skills 10000` gives the rows at that size; `--search N` adds search
+over HTTP of N skills whose registry is not built (100,000: some minutes); `--verdaccio DIR` adds verdaccio,
+which `npm install --prefix DIR verdaccio` put there. Nothing stays behind.
 """
 
 from __future__ import annotations
@@ -17,15 +20,21 @@ import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from urllib.parse import quote
 
 import _api_world
+import _catalogue
+import _verdaccio
 import psutil
+import search
 from _http import CONNECTIONS, HELLO, Row, driving, free_port, reads, serving, writes
 
+from dynamic_api.catalogue.file import DAMAGED, open_to_read
+from dynamic_api.server.data_folder import CATALOGUE
 from tests import postgres
 
 DRIVE, QUERIES, EVENTS, MANY = 50, 200, 1000, 1000
@@ -159,29 +168,52 @@ def paired(name: str, measure: Measure, bare: Measure, rounds: int) -> str:
 
 
 def beside(api: Api, arguments: argparse.Namespace) -> Iterator[str]:
-    """Slug reads alone, then beside searches on four connections."""
-    url = f"{api.base}/api/v1/skills/{api.slugs[0]}"
-
-    def slug_reads() -> Row:
-        return reads("slug", api.server, url, arguments.seconds, headers=api.head)
-
+    """Slug reads alone, then beside searches on four connections, and beside uploads on two."""
     lua = searches(api, arguments.seed)
-    alone, busy = [], []
-    for _ in range(arguments.rounds):
-        alone.append(slug_reads())
-        with driving(f"{api.base}/", arguments.seconds + 1, lua, api.head, connections=4):
-            busy.append(slug_reads())
-    for what, of in (("p50", lambda row: row.p50), ("p99", lambda row: row.p99)):
+    seconds = arguments.seconds + 1
+    loads = {
+        "searches": lambda: driving(f"{api.base}/", seconds, lua, api.head, connections=4),
+        "uploads": lambda: _api_world.uploading(api.base, api.writer, seconds, 2),
+    }
+    for name, load in loads.items():
+        alone, busy = [], []
+        for _ in range(arguments.rounds):
+            alone.append(slug_reads(api, arguments.seconds))
+            with load():
+                busy.append(slug_reads(api, arguments.seconds))
+        yield from stretched(f"beside {name}", alone, busy)
+
+
+def beside_first_load(dist: Path, place: Path, arguments: argparse.Namespace) -> Iterator[str]:
+    """Slug reads while another view of the same size is read from nothing: what a large release does."""
+    with running("sqlite", dist, place) as api:
+        alone = [slug_reads(api, arguments.seconds) for _ in range(arguments.rounds)]
+        busy = []
+        for _ in range(arguments.rounds):
+            # The loader makes the file anew, in the server's own thread; workers go on with the old one.
+            (place / "sqlite" / CATALOGUE / DAMAGED).touch()
+            busy.append(slug_reads(api, arguments.seconds))
+        yield from stretched("beside a load of everything", alone, busy)
+
+
+def slug_reads(api: Api, seconds: int) -> Row:
+    """One round of reads of one skill."""
+    return reads("slug", api.server, f"{api.base}/api/v1/skills/{api.slugs[0]}", seconds, headers=api.head)
+
+
+def stretched(what: str, alone: Sequence[Row], busy: Sequence[Row]) -> Iterator[str]:
+    """How much longer reads take beside something."""
+    for name, of in (("p50", lambda row: row.p50), ("p99", lambda row: row.p99)):
         still, loaded = median(map(of, alone)), median(map(of, busy))
-        yield f"slug reads beside searches: {what} {loaded:.2f} ms, alone {still:.2f}: {loaded / still:.1f} x"
+        yield f"slug reads {what}: {name} {loaded:.2f} ms, alone {still:.2f}: {loaded / still:.1f} x  aim 3"
 
 
 def table(database: str, dist: Path, place: Path, bare: Measure, arguments: argparse.Namespace) -> None:
     """Print every row of one database."""
     with running(database, dist, place) as api:
-        for name, measure in measures(api, arguments):
+        for name, measure in measures(api, arguments) if arguments.only != "beside" else ():
             print(f"{database:10}  {paired(name, measure, bare, arguments.rounds)}", flush=True)
-        for line in beside(api, arguments):
+        for line in beside(api, arguments) if arguments.only != "rows" else ():
             print(f"{database:10}  {line}", flush=True)
         url = f"{api.base}/api/v1/skills/{api.slugs[0]}"
         many = reads("many", api.server, url, arguments.seconds, headers=api.head, connections=MANY)
@@ -191,6 +223,43 @@ def table(database: str, dist: Path, place: Path, bare: Measure, arguments: argp
         print(f"{database:10}  memory of the worker: {api.server.memory_info().rss / 1e6:.0f} MB", flush=True)
 
 
+def many_skills(count: int, place: Path, bare: Measure, arguments: argparse.Namespace) -> None:
+    """Print search over HTTP among `count` skills, by the queries of benchmarks/search.py."""
+    data, table = place / "many", _api_world.settings(place, None)
+    table["data"]["registry"] = "http://127.0.0.1:9/"  # Nothing answers there: the view stays as it is made.
+    reader, _ = _api_world.people(table, data)
+    _catalogue.make(data / CATALOGUE, count, arguments.seed, 100)
+    with closing(open_to_read(data / CATALOGUE)) as connection:
+        asked = [quote(one) for some in search.queries(connection, arguments.seed).values() for one in some]
+    random.Random(arguments.seed).shuffle(asked)
+    rules, port = _api_world.written(table, place / "many.toml"), free_port()
+    words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(data)]
+    with serving([*words, "--settings", str(rules)], port, {}) as server:
+        head, base = [f"Authorization: Bearer {reader}"], f"http://127.0.0.1:{port}"
+        _api_world.wait_for_search(base)
+        lua = _each("/api/v1/skills?q=", asked)
+
+        def round_() -> Row:
+            return reads("search", server, f"{base}/", arguments.seconds, lua, head)
+
+        name, aim = f"search, {count:,} skills", 0.04 if count <= 10_000 else 0.01
+        print(f"{'sqlite':10}  {paired(name, round_, bare, arguments.rounds)}  aim {aim}", flush=True)
+
+
+def against_verdaccio(dist: Path, place: Path, arguments: argparse.Namespace) -> None:
+    """Print how many documents of one size each serves, in turn: by one process on one core."""
+    with running("sqlite", dist, place) as api:
+        size = (dist / "api/v1/skills" / api.slugs[0]).stat().st_size
+        with _verdaccio.running(arguments.verdaccio, place, size) as (server, url):
+            ours, theirs = [], []
+            for _ in range(arguments.rounds):
+                ours.append(slug_reads(api, arguments.seconds).per_second)
+                theirs.append(reads("verdaccio", server, url, arguments.seconds).per_second)
+        fast, slow = median(ours), median(theirs)
+        told = f"{size} bytes: {fast:.0f}/s, verdaccio {slow:.0f}/s: {fast / slow:.1f} x  aim 8"
+        print(f"{'sqlite':10}  {told}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--skills", type=int, default=2000)
@@ -198,6 +267,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--databases", default="sqlite,postgresql")
+    parser.add_argument("--only", choices=("rows", "beside"))
+    parser.add_argument("--search", type=int, default=0, metavar="N")
+    parser.add_argument("--verdaccio", type=Path, metavar="DIR")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="skillpress-bench-") as folder:
         place, port = Path(folder), free_port()
@@ -205,8 +277,19 @@ def main() -> None:
         with serving(["-c", HELLO, str(port)], port, {}) as server:
             url = f"http://127.0.0.1:{port}/"
             print(f"{arguments.skills} skills, {CONNECTIONS} connections, one worker; ratio = bare CPU / CPU")
-            for database in arguments.databases.split(","):
-                table(database, dist, place, lambda: reads("bare", server, url, arguments.seconds), arguments)
+
+            def bare() -> Row:
+                return reads("bare", server, url, arguments.seconds)
+
+            for database in filter(None, arguments.databases.split(",")):
+                table(database, dist, place, bare, arguments)
+            if arguments.search:
+                many_skills(arguments.search, place, bare, arguments)
+            if arguments.only != "rows":
+                for line in beside_first_load(dist, place / "load", arguments):
+                    print(f"{'sqlite':10}  {line}", flush=True)
+            if arguments.verdaccio:
+                against_verdaccio(dist, place / "race", arguments)
 
 
 if __name__ == "__main__":

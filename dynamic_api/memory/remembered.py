@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from dynamic_api.database.engine import Database
+from dynamic_api.errors import Unavailable
 from dynamic_api.memory.memo import Memo, Values
 from dynamic_api.services.published import Published
 
@@ -26,8 +27,15 @@ class Remembered:
         self._memo: Memo[Hashable, Any] = Memo(KEPT_BYTES)
 
     async def values(self) -> Values[Hashable, Any] | None:
-        """What is known now, to look into and to add to; None while there is no view."""
-        stamp, view = await self.database.stamp(), self._published.stamp
+        """What is known now, to look into and to add to; None while there is no view, or no database.
+
+        What needs the database will say so itself; what everybody may read does not.
+        """
+        view = self._published.stamp
+        try:
+            stamp = await self.database.stamp()
+        except Unavailable:
+            return None
         return None if view is None else self._memo.at((stamp, view))
 
     async def value(self, asked: Hashable, make: Callable[[Connection], T], size: Callable[[T], int]) -> T:
