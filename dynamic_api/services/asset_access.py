@@ -17,6 +17,8 @@ from dynamic_api.services import holding, reach
 from dynamic_api.services.assets import FOREIGN, OFFERED, ORGANISED, OWN
 from dynamic_api.services.caller import Caller
 
+_NOBODYS = ""
+
 
 class Placed(Protocol):
     """Whatever says in whose namespace an asset is."""
@@ -28,8 +30,13 @@ class Placed(Protocol):
     def namespace(self) -> str: ...
 
 
-def ranks(db: Connection, caller: Caller, found: Iterable[Placed]) -> dict[str, int]:
-    """Id → rank of those that the caller may have; of one name the lowest is meant (DESIGN.md D9)."""
+def ranks(
+    db: Connection, caller: Caller, found: Iterable[Placed], *, ask_anyway: bool = False
+) -> dict[str, int]:
+    """Id → rank of those that the caller may have; of one name the lowest is meant (DESIGN.md D9).
+
+    With `ask_anyway` an unknown name costs what the name of somebody else's asset does.
+    """
     named = {caller.user_id: OWN, ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
     ranked: dict[str, int] = {}
     others: list[str] = []
@@ -38,6 +45,8 @@ def ranks(db: Connection, caller: Caller, found: Iterable[Placed]) -> dict[str, 
             ranked[each.id] = named[each.namespace]
         else:
             others.append(each.id)
+    if not ranked and ask_anyway:
+        others = others or [_NOBODYS]
     if others:
         near = holding.nearness(db, caller, others)
         ranked |= dict.fromkeys(reach.given(db, caller, others), FOREIGN) | near

@@ -41,7 +41,7 @@ def require(db: Connection, published: Published, caller: Caller, name: str) -> 
 
 def visible(db: Connection, caller: Caller, found: Iterable[Found]) -> list[Found]:
     """Those of `found` that the caller may see, what a lock would mean first."""
-    ranks = asset_access.ranks(db, caller, ordered := list(found))
+    ranks = asset_access.ranks(db, caller, ordered := list(found), ask_anyway=True)
     seen = [each for each in ordered if each.id in ranks]
     reached = reach.reaches(db, caller, [each.id for each in seen])
     return sorted(seen, key=lambda each: (each.id not in reached, ranks[each.id], each.id))

@@ -6,24 +6,34 @@ import asyncio
 import hashlib
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from dynamic_api.catalogue import Answer, Catalogue
 from dynamic_api.database.tables import skills
-from dynamic_api.database.tables.skills import PUBLISHED
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.memory.remembered import Remembered
-from dynamic_api.services import drive_list, visibility
+from dynamic_api.services import drive_list, holding, visibility
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published, no_skill, taken_back
 from registry_builder.core.ledger import QUARANTINED
 
 PLACE = "path.slug"
 _NOTHING = b""
-_TAKEN = "private slug"
-_IS_TAKEN = (
-    select(skills.c.id)
-    .where(skills.c.slug == bindparam("slug"), skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
-    .limit(1)
+_PRIVATE_SLUGS = "private slugs"
+_SLUG_BYTES = 120
+# What toggles and lists keep from a key is left out later; whose skill it is decides here, so that what is
+# another's costs what is not there.
+_REACHED = (
+    select(skills.c.slug)
+    .where(
+        skills.c.namespace != PUBLISHED,
+        skills.c.deleted_at.is_(None),
+        or_(
+            skills.c.namespace.in_((bindparam("me"), ORGANISATION)),
+            skills.c.id.in_(holding.held(with_teams=True, with_shares=True)),
+        ),
+    )
+    .distinct()
 )
 
 
@@ -34,7 +44,7 @@ async def show(
 
     For a published skill they are the bytes of the bucket.
     """
-    if caller is not None and await remembered.value((_TAKEN, slug), lambda db: _is_taken(db, slug), int):
+    if caller is not None and slug in await _private_slugs(remembered, caller):
         body = await remembered.database.read(lambda db: _private(db, published, caller, slug))
         if body:
             return Answer(body, f'"{hashlib.sha256(body).hexdigest()}"')
@@ -46,9 +56,17 @@ async def show(
     return answer
 
 
-def _is_taken(db: Connection, slug: str) -> bool:
-    """Whether anybody has a private skill of this name: few have, and that is asked once for all callers."""
-    return db.execute(_IS_TAKEN, {"slug": slug}).first() is not None
+async def _private_slugs(remembered: Remembered, caller: Caller) -> frozenset[str]:
+    """The names of private skills that may be the caller's to see: asked once for all of them."""
+
+    def ask(db: Connection) -> frozenset[str]:
+        return frozenset(db.execute(_REACHED, {"me": caller.user_id}).scalars())
+
+    return await remembered.value((_PRIVATE_SLUGS, caller.user_id), ask, _size)
+
+
+def _size(slugs: frozenset[str]) -> int:
+    return len(slugs) * _SLUG_BYTES
 
 
 def _refuse_quarantined(catalogue: Catalogue, slug: str) -> None:
