@@ -16,6 +16,7 @@ from sqlalchemy import select
 from dynamic_api.database.tables import api_keys
 from dynamic_api.routes.endpoint import Auth, Endpoint
 from dynamic_api.routes.table import ENDPOINTS
+from dynamic_api.services import credits
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import Credits, Settings
 from registry_builder.core.artifact import pack
@@ -154,6 +155,14 @@ def test_answer_to_each_kind_of_key_is_documented(api: World, person: Person, ki
         documented = paths[re.sub(r":\w+}", "}", endpoint.path)][endpoint.method.lower()]["responses"]
         answer = _call(client, endpoint)
         assert str(answer.status_code) in documented, (endpoint.method, endpoint.path, answer.text)
+
+
+def test_account_shows_its_ten_newest_transactions(api: World, person: Person) -> None:
+    """Row 28."""
+    for amount in range(1, 12):
+        api.write(lambda db, by=amount: credits.credit(db, person.id, by, "grant", now=api.clock()))
+    shown = person.get("/api/v1/account/credits").json()["data"]["transactions"]
+    assert [entry["amount"] for entry in shown] == list(range(11, 1, -1))
 
 
 def test_prices_are_settings_with_the_proposed_defaults(api: World) -> None:

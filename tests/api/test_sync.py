@@ -108,6 +108,9 @@ def test_all_is_refused_whole_when_the_balance_does_not_reach(api: World, person
     assert error(answer) == (402, "insufficient_credits")
     assert answer.json()["error"]["required"] == 2
     assert drive_slugs(person) == []
+    shelf.set_user(api, person, balance=2)
+    assert execute(person, found["classifications"]).status_code == 200
+    assert drive_slugs(person) == ["text-facts"]
 
 
 def test_as_many_as_credits_allow_takes_the_cheapest_first(api: World, person: Person) -> None:
