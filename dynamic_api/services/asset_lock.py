@@ -15,7 +15,7 @@ from dynamic_api.services.assets import OFFERED, ORGANISED, OWN, Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
 from dynamic_api.sx.dependency import read_dependency
-from dynamic_api.sx.lock import lock
+from dynamic_api.sx.lock import rows
 from dynamic_api.sx.resolve import resolve
 from dynamic_api.sx.values import (
     ORGANIZATION,
@@ -29,6 +29,7 @@ from dynamic_api.sx.values import (
 )
 from dynamic_api.sx.values import Caller as Asking
 from registry_builder import __version__
+from registry_builder.emit.sx_lock import joined
 
 CREATED_BY = f"skillpress/{__version__}"
 _STAMP = select(asset_stamps.c.serial)
@@ -47,17 +48,27 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """What the organisation has for everybody: ids, name → row; no rows where these depend on who asks."""
+
+    ids: frozenset[str]
+    rows: dict[str, str] | None
+
+
+@dataclass(slots=True)
 class Parts:
     """What locks have in common, for as long as nothing changes that a lock may show. Threads may share it.
 
     `installs` by ORGANIZATION, REPOSITORY and the ids of teams; `assets` by id, None for what is not there;
-    `texts` are rows as they are written. Who may have an asset is not in it: that is asked for each caller.
+    `texts` are rows as they are written, and `common` is made by the first lock. Who may have an asset is not
+    in it: that is asked for each caller.
     """
 
     installs: dict[str, tuple[Install, ...]] = field(default_factory=dict)
     assets: dict[str, Known | None] = field(default_factory=dict)
     ranked: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
     texts: dict[Hashable, str] = field(default_factory=dict)
+    common: Common | None = None
 
 
 def stamp(db: Connection) -> int:
@@ -67,20 +78,40 @@ def stamp(db: Connection) -> int:
 
 def body(db: Connection, published: Published, caller: Caller, origin: str, parts: Parts) -> bytes:
     """The lock. `parts` serve one `origin`. Raises Unavailable while there is no view of the bucket."""
-    had, resolution = _resolved(db, published, caller, parts)
-    return lock(resolution.entries, origin, CREATED_BY, exact=had.shared_names(), known=parts.texts)
+    asking, installs = reach.own(db, caller)
+    _read_shared(db, asking, parts)
+    installs += [each for name in _few(asking) for each in parts.installs[name]]
+    common = _common(db, published, origin, parts)
+    if common.rows is not None and asking.profile is None:
+        more = [each for each in installs if each.asset not in common.ids]
+        known = _had(db, caller, _known(db, published, {install.asset for install in more}, parts))
+        if not any(each.has_needs or asset.name in common.rows for each, asset in known):
+            had = catalogue([asset for _, asset in known], parts.ranked)
+            few = resolve(had, more, asking).entries
+            texts = common.rows | rows(few, origin, had.shared_names(), parts.texts)
+            return joined([texts[name] for name in sorted(texts)], CREATED_BY)
+    installs += parts.installs[ORGANIZATION]
+    had, resolution = _resolved(db, published, caller, asking, installs, parts)
+    return joined(rows(resolution.entries, origin, had.shared_names(), parts.texts).values(), CREATED_BY)
 
 
-def resolved(db: Connection, published: Published, caller: Caller) -> Resolution:
-    """The rows of the lock, and what had to be left out."""
-    return _resolved(db, published, caller, Parts())[1]
+def resolved(db: Connection, published: Published, caller: Caller) -> tuple[Catalogue, Resolution]:
+    """What there was to choose from; and the rows of the lock, with what had to be left out."""
+    parts = Parts()
+    asking, installs = reach.own(db, caller)
+    _read_shared(db, asking, parts)
+    installs += [each for name in (ORGANIZATION, *_few(asking)) for each in parts.installs[name]]
+    return _resolved(db, published, caller, asking, installs, parts)
 
 
 def _resolved(
-    db: Connection, published: Published, caller: Caller, parts: Parts
+    db: Connection,
+    published: Published,
+    caller: Caller,
+    asking: Asking,
+    installs: Sequence[Install],
+    parts: Parts,
 ) -> tuple[Catalogue, Resolution]:
-    asking, installs = reach.own(db, caller)
-    installs += _shared(db, asking, parts)
     known = _had(db, caller, _known(db, published, {install.asset for install in installs}, parts))
     found = [asset for _, asset in known]
     if fresh := [asset for each, asset in known if each.has_needs]:
@@ -89,12 +120,31 @@ def _resolved(
     return had, resolve(had, installs, asking)
 
 
-def _shared(db: Connection, asking: Asking, parts: Parts) -> list[Install]:
-    """What is installed for the caller among others."""
-    names = [ORGANIZATION, *(() if asking.is_bot else (REPOSITORY,)), *asking.teams]
+def _common(db: Connection, published: Published, origin: str, parts: Parts) -> Common:
+    """Made once. Without dependencies rows know nothing of each other, and others can stand beside them."""
+    if parts.common is None:
+        installs = parts.installs[ORGANIZATION]
+        known = _known(db, published, {install.asset for install in installs}, parts)
+        made = None
+        if all(each.namespace in _OPEN and not each.has_needs for each in known):
+            had = catalogue([each.asset for each in known], parts.ranked)
+            entries = resolve(had, installs, Asking(id="")).entries
+            made = rows(entries, origin, had.shared_names(), parts.texts)
+            if len(made) < len(had.by_name):
+                made = None  # what has no version to be had keeps its name from others all the same
+        parts.common = Common(frozenset(each.id for each in known), made)
+    return parts.common
+
+
+def _few(asking: Asking) -> list[str]:
+    """Where else installs for the caller among others are."""
+    return [*(() if asking.is_bot else (REPOSITORY,)), *asking.teams]
+
+
+def _read_shared(db: Connection, asking: Asking, parts: Parts) -> None:
+    names = (ORGANIZATION, *_few(asking))
     if missing := [name for name in names if name not in parts.installs]:
         parts.installs.update(reach.shared(db, missing))
-    return [install for name in names for install in parts.installs[name]]
 
 
 def _known(db: Connection, published: Published, ids: Iterable[str], parts: Parts) -> list[Known]:

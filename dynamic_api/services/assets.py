@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import ARRAY, Connection, String, any_, bindparam, or_, select, text
 
 from dynamic_api.catalogue.skill import Skill
 from dynamic_api.database.tables import skill_versions, skills
@@ -104,7 +104,9 @@ def by_ids(db: Connection, published: Published, ids: Sequence[str]) -> list[Fou
     """The assets with these ids, in no order; what is deleted is not among them."""
     if not ids:
         return []
-    rows = db.execute(_BY_IDS, {"ids": list(ids)}).fetchall()
+    dialect = db.dialect.name
+    given = list(ids) if dialect == "postgresql" else msgspec.json.encode(list(ids)).decode()
+    rows = db.execute(_by_ids(dialect), {"ids": given}).fetchall()
     private = _grouped(rows, published)
     records = published.by_ids([each for each in ids if each not in private])
     offered = (records.get(each) for each in ids if each not in private)
@@ -245,10 +247,18 @@ PRIVATE = (
     .select_from(_JOINED)
     .where(skills.c.namespace != PUBLISHED, skills.c.deleted_at.is_(None))
 )
-_BY_IDS = PRIVATE.where(skills.c.id.in_(bindparam("ids", expanding=True)))
 _NAMED = PRIVATE.where(
     or_(skills.c.slug.in_(bindparam("slugs", expanding=True)), skills.c.name == bindparam("name"))
 )
+
+
+@cache
+def _by_ids(dialect: str) -> Any:
+    """All ids in one value, so that the text is the same for any number of them."""
+    if dialect == "postgresql":
+        return PRIVATE.where(skills.c.id == any_(bindparam("ids", type_=ARRAY(String))))
+    given: Any = text("SELECT value FROM json_each(:ids)")
+    return PRIVATE.where(skills.c.id.in_(given))
 
 
 @cache

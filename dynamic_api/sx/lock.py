@@ -15,30 +15,31 @@ MEDIA_TYPE = "application/toml"
 
 
 def lock(
-    entries: Iterable[Entry],
-    origin: str,
-    created_by: str,
-    *,
-    exact: Collection[str] = frozenset(),
-    known: dict[Hashable, str] | None = None,
+    entries: Iterable[Entry], origin: str, created_by: str, *, exact: Collection[str] = frozenset()
 ) -> bytes:
     """The lock of `entries`, in their order. Every URL is on `origin`, which has no slash at its end.
 
-    Those of names in `exact` say the digest as well: other assets have these names too. `known` remembers the
-    texts of rows, for locks of the same assets on the same `origin`.
+    Those of names in `exact` say the digest as well: other assets have these names too.
     """
-    texts: list[str] = []
-    known = {} if known is None else known
+    return joined(rows(entries, origin, exact, {}).values(), created_by)
+
+
+def rows(
+    entries: Iterable[Entry], origin: str, exact: Collection[str], known: dict[Hashable, str]
+) -> dict[str, str]:
+    """Name → row as text. `known` remembers, for locks of the same assets on the same `origin`."""
+    texts: dict[str, str] = {}
     for entry in entries:
+        name = entry.asset.name
         row: Hashable = f"{entry.asset.id} {entry.version.label}"
-        is_exact = entry.asset.name in exact
+        is_exact = name in exact
         if is_exact or entry.dependencies or entry.scopes:
             row = (row, is_exact, entry.dependencies, entry.scopes)
         text = known.get(row)
         if text is None:
             text = known[row] = row_text(_locked(entry, origin, is_exact))
-        texts.append(text)
-    return joined(texts, created_by)
+        texts[name] = text
+    return texts
 
 
 def etag(body: bytes, caller: str) -> str:

@@ -12,6 +12,7 @@ from sx_client import SxClient, Targets
 
 from dynamic_api.database.tables import skill_versions
 from dynamic_api.services import access, asset_lock
+from dynamic_api.sx.lock import lock
 from tests.api.shelf import withdraw
 from tests.api.sx_room import client, installed, skill_folder
 from tests.api.world import World, world
@@ -73,7 +74,15 @@ def assert_made_alone_as_together(api: World, keys: list[str]) -> None:
 
         return api.read(work)
 
-    alone = {key: body(key, asset_lock.Parts()) for key in keys}
+    def resolved(key: str) -> bytes:
+        def work(db: Connection) -> bytes:
+            caller = access.caller_of(db, key, api.clock())
+            had, resolution = asset_lock.resolved(db, api.app.context.published, caller)
+            return lock(resolution.entries, "http://h", asset_lock.CREATED_BY, exact=had.shared_names())
+
+        return api.read(work)
+
+    alone = {key: resolved(key) for key in keys}
     for order in (keys, keys[::-1]):
         parts = asset_lock.Parts()
         assert {key: body(key, parts) for key in order} == alone
@@ -90,6 +99,7 @@ def test_what_is_needed_comes_with_it_and_follows_the_states(api: World, tmp_pat
     sx.add(folder, name="top", targets=Targets(org=True), no_install=True)
     other = client(api, api.person(), tmp_path / "other")
     assert installed(other) == {"top": "1", "base": "1", "pdf-tools": "2"}
+    assert_made_alone_as_together(api, [person.key, api.person().key])
     lock = other.lock()
     assert lock is not None
     (top,) = [row for row in lock.rows if row.name == "top"]
