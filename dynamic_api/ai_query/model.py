@@ -53,6 +53,7 @@ class Conversation(Protocol):
 
 @dataclass(slots=True)
 class _Tally:
+    most: int
     calls: int = 0
     answered: int = 0
     failure: Refusal | None = None
@@ -73,7 +74,7 @@ async def answer_by_model(  # noqa: PLR0913 - each is a noun of its own
     A failing tool is told to the model. If every call failed for a reason of the provider's, the first such
     failure is raised in the end: what a model says without having read anything is no answer.
     """
-    tally = _Tally()
+    tally = _Tally(calls)
     outcomes: list[Outcome] = []
     for number in range(rounds + 1):
         may_call = number < rounds and tally.calls < calls
@@ -82,16 +83,17 @@ async def answer_by_model(  # noqa: PLR0913 - each is a noun of its own
             return _final(turn, tally, rounds)
         if turn.text.strip():
             emit({"type": "TextEvent", "text": turn.text})
-        outcomes = []
-        for one in turn.calls:
-            tally.calls += 1
-            if tally.calls > calls:
-                outcomes.append(
-                    Outcome(one, f"not called: at most {calls} calls are made; answer now", failed=True)
-                )
-            else:
-                outcomes.append(await _outcome(provider, one, emit, tally, secrets))
+        outcomes = [await _called(provider, one, emit, tally, secrets) for one in turn.calls]
     raise AssertionError("the last round returns")
+
+
+async def _called(
+    provider: Provider, one: Call, emit: Emit, tally: _Tally, secrets: Sequence[str]
+) -> Outcome:
+    tally.calls += 1
+    if tally.calls > tally.most:
+        return Outcome(one, f"not called: at most {tally.most} calls are made; answer now", failed=True)
+    return await _outcome(provider, one, emit, tally, secrets)
 
 
 def _final(turn: Turn, tally: _Tally, rounds: int) -> str:

@@ -11,12 +11,11 @@ import hashlib
 import os
 import shlex
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dynamic_api.errors import Absent, Forbidden, Invalid, Limited, Refusal, TooLarge, Unavailable
+from dynamic_api.errors import Unavailable
 from dynamic_api.sandbox.base import (
     LAST_RUN,
     MIB,
@@ -28,7 +27,9 @@ from dynamic_api.sandbox.base import (
     Limits,
     OnOutput,
     Outcome,
+    Stream,
 )
+from dynamic_api.sandbox.e2b_errors import translated
 from dynamic_api.sandbox.given import check_arguments, check_network, check_stdin, environment
 from dynamic_api.sandbox.output import Capture
 from dynamic_api.sandbox.paths import file_parts, parts_of
@@ -36,7 +37,7 @@ from dynamic_api.sandbox.scripts import Script, find_script
 from dynamic_api.sandbox.sessions import Sessions
 
 if TYPE_CHECKING:
-    from e2b import AsyncSandbox
+    from e2b import AsyncCommandHandle, AsyncSandbox
 
 GRACE_SECONDS = 5.0
 """How much longer than the time limit a run may take to be reported."""
@@ -105,7 +106,7 @@ class E2BSandbox:
         self._sessions.reserve(session)
         machine = None
         try:
-            async with _translated(session):
+            async with translated(session):
                 remote = await AsyncSandbox.create(
                     template=self._options.template,
                     timeout=self._options.session_seconds,
@@ -129,7 +130,7 @@ class E2BSandbox:
             check_network(job)
             check_stdin(job.stdin, job.limits)
             check_arguments(job.args, job.limits)
-            async with _translated(session):
+            async with translated(session):
                 skill = await _upload(machine, job)
                 await machine.remote.files.write(_STDIN, job.stdin)
                 capture = Capture(job.limits, on_output)
@@ -154,14 +155,14 @@ class E2BSandbox:
     async def _fetch(self, session: str, path: str) -> bytes:
         parts_of(path)
         machine = self._sessions.find(session)
-        async with _translated(session, path):
+        async with translated(session, path):
             return bytes(await machine.remote.files.read(path, format="bytes"))
 
     async def list(self, session: str, folder: str) -> list[FileRow]:
         """What is directly in a folder."""
         parts_of(folder)
         machine = self._sessions.find(session)
-        async with _translated(session, folder):
+        async with translated(session, folder):
             entries = await machine.remote.files.list(folder)
         rows = []
         for entry in entries:
@@ -175,14 +176,14 @@ class E2BSandbox:
         """Write a file whole."""
         file_parts(path)
         machine = self._sessions.find(session)
-        async with _translated(session, path):
+        async with translated(session, path):
             await machine.remote.files.write(path, data)
 
     async def close(self, session: str) -> None:
         """Kill the machine."""
         machine = await self._sessions.take_out(session)
         if machine is not None:
-            async with _translated(session):
+            async with translated(session):
                 await machine.remote.kill()
 
 
@@ -224,25 +225,15 @@ async def _command(
     machine: _Machine, skill: str, script: Script, job: Job, capture: Capture
 ) -> tuple[int, tuple[Limit, ...], float]:
     """Exit code, limits hit, seconds."""
-    full = asyncio.Event()
+    full, began = asyncio.Event(), time.monotonic()
 
-    def heard(stream: str, text: str) -> None:
-        capture.add("stdout" if stream == "stdout" else "stderr", text.encode())
+    def heard(stream: Stream, text: str) -> None:
+        capture.add(stream, text.encode())
         if capture.full:
             full.set()
 
-    began = time.monotonic()
-    # By a file, since one argument of a program, as which the SDK sends a command, is 128 KiB at most.
-    await machine.remote.files.write(_COMMAND, _line(skill, script, job))
-    handle = await machine.remote.commands.run(
-        f". {_COMMAND}",
-        background=True,
-        envs={**environment(job, script), "SKILL_DIR": skill},
-        cwd="/work",
-        timeout=0,
-        on_stdout=lambda text: heard("stdout", text),
-        on_stderr=lambda text: heard("stderr", text),
-    )
+    envs = {**environment(job, script), "SKILL_DIR": skill}
+    handle = await _started(machine, _line(skill, script, job), envs, heard)
     waiting, flooded = asyncio.create_task(_exit_code(handle)), asyncio.create_task(full.wait())
     try:
         most = job.limits.wall_seconds + GRACE_SECONDS
@@ -256,6 +247,22 @@ async def _command(
     seconds = time.monotonic() - began
     code = waiting.result() if over else _KILLED
     return code, _limits_hit(code, seconds, job.limits, full=capture.full), seconds
+
+
+async def _started(
+    machine: _Machine, line: str, envs: dict[str, str], heard: Callable[[Stream, str], None]
+) -> AsyncCommandHandle[str]:
+    # By a file, since one argument of a program, as which the SDK sends a command, is 128 KiB at most.
+    await machine.remote.files.write(_COMMAND, line)
+    return await machine.remote.commands.run(
+        f". {_COMMAND}",
+        background=True,
+        envs=envs,
+        cwd="/work",
+        timeout=0,
+        on_stdout=lambda text: heard("stdout", text),
+        on_stderr=lambda text: heard("stderr", text),
+    )
 
 
 async def _exit_code(handle: object) -> int:
@@ -274,33 +281,3 @@ def _limits_hit(code: int, seconds: float, limits: Limits, *, full: bool) -> tup
     if code in _SIGNALS:
         hits.append(_SIGNALS[code])
     return tuple(hits)
-
-
-@asynccontextmanager
-async def _translated(session: str, path: str = "") -> AsyncIterator[None]:
-    """Errors of the SDK, and of the HTTP client that it lets through, as ours."""
-    import e2b
-    import httpx
-
-    try:
-        yield
-    except (Refusal, asyncio.CancelledError):
-        raise
-    except e2b.RateLimitException as error:
-        raise Limited(
-            "sandbox_limited", "E2B allows no more at the moment", mend="try again later"
-        ) from error
-    except e2b.NotEnoughSpaceException as error:
-        raise TooLarge("disk_full", "the disk of the session has no room for it", place=path) from error
-    except (e2b.NotFoundException, e2b.FileNotFoundException) as error:
-        if path:
-            raise Absent("file_not_found", "there is no such file in this session", place=path) from error
-        raise Absent("session_not_found", "there is no such session, or it is over", place=session) from error
-    except e2b.InvalidArgumentException as error:
-        if path:
-            raise Forbidden("not_a_file", "only regular files are read", place=path) from error
-        raise Invalid("bad_request", str(error), place=session) from error
-    except e2b.AuthenticationException as error:
-        raise Unavailable("sandbox_failed", "E2B does not accept the key of this server") from error
-    except (e2b.SandboxException, httpx.HTTPError, OSError) as error:
-        raise Unavailable("sandbox_failed", f"E2B: {error}", mend="try again in a moment") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from dynamic_api.database.tables import bot_assets, skill_versions, skills
@@ -162,8 +162,16 @@ def _skill(db: Connection, caller: Caller, bundle: Bundle, space: str, now: int)
         skills.c.namespace == space, skills.c.slug == bundle.name
     )
     row = db.execute(held.with_for_update()).one_or_none()
-    if row is not None:
-        return row.id, row.newest, row.deleted_at is not None
+    if row is None:
+        skill_id = _new(db, bundle, space, now)
+        _claim(db, caller, skill_id, space)
+        return skill_id, 0, False
+    if row.deleted_at is not None:
+        _claim(db, caller, row.id, space)
+    return row.id, row.newest, row.deleted_at is not None
+
+
+def _new(db: Connection, bundle: Bundle, space: str, now: int) -> str:
     skill_id = new_id()
     values = {
         "id": skill_id,
@@ -173,20 +181,26 @@ def _skill(db: Connection, caller: Caller, bundle: Bundle, space: str, now: int)
         "type": _OURS.get(bundle.type, bundle.type),
         "description": bundle.description,
         "category": "private",
-        "owner_id": None if caller.is_bot else caller.user_id,
         "created_at": now,
     }
     try:
         with db.begin_nested():
             db.execute(insert(skills), values)
     except IntegrityError as error:
-        what = f"somebody else has just made {bundle.name}"
-        raise Conflict(
-            "name_taken", what, place="name", mend="try again", extra=_asset(bundle.name)
-        ) from error
+        what, extra = f"somebody else has just made {bundle.name}", _asset(bundle.name)
+        raise Conflict("name_taken", what, place="name", mend="try again", extra=extra) from error
+    return skill_id
+
+
+def _claim(db: Connection, caller: Caller, skill_id: str, space: str) -> None:
+    """Whoever makes an asset answers for it, also for one that was deleted by others before."""
+    owner = None if caller.is_bot else caller.user_id
+    if space != ORGANISATION:
+        owner = space
+    db.execute(update(skills).where(skills.c.id == skill_id).values(owner_id=owner))
+    db.execute(delete(bot_assets).where(bot_assets.c.skill_id == skill_id))
     if caller.is_bot:
         db.execute(insert(bot_assets), {"skill_id": skill_id, "bot_id": caller.user_id})
-    return skill_id, 0, False
 
 
 def _version(

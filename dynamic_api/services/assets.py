@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ARRAY, Connection, String, any_, bindparam, or_, select, text
 
-from dynamic_api.catalogue.skill import Skill
+from dynamic_api.catalogue.skill import Skill, SxBundle
+from dynamic_api.catalogue.skill import Version as Offered
 from dynamic_api.database.tables import skill_versions, skills
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.ids import undashed
@@ -136,23 +137,6 @@ def named(db: Connection, published: Published, name: str) -> list[Found]:
 def of_record(record: Skill) -> Found:
     """A published skill; versions without a bundle for sx are none."""
     buried = record.state not in {*SERVED, QUARANTINED}
-    versions = [
-        Kept(
-            version=Version(
-                label=str(item.ordinal),
-                ordinal=item.ordinal,
-                sha256=item.sx.sha256,
-                size=item.sx.size,
-                state=YANKED if buried and item.state in SERVED else item.state,
-                clients=item.sx.clients,
-                dependencies=item.sx.dependencies,
-            ),
-            files=item.files + 1,
-            at=_moment(item.time),
-        )
-        for item in record.versions
-        if item.sx is not None
-    ]
     return Found(
         id=undashed(record.id),
         namespace=PUBLISHED,
@@ -162,8 +146,21 @@ def of_record(record: Skill) -> Found:
         description=record.description,
         owner_id=None,
         created_at=_moment(record.versions[0].time) if record.versions else 0,
-        versions=tuple(versions),
+        versions=tuple(_offered(item, item.sx, buried) for item in record.versions if item.sx is not None),
     )
+
+
+def _offered(item: Offered, bundle: SxBundle, buried: bool) -> Kept:
+    version = Version(
+        label=str(item.ordinal),
+        ordinal=item.ordinal,
+        sha256=bundle.sha256,
+        size=bundle.size,
+        state=YANKED if buried and item.state in SERVED else item.state,
+        clients=bundle.clients,
+        dependencies=bundle.dependencies,
+    )
+    return Kept(version=version, files=item.files + 1, at=_moment(item.time))
 
 
 def private_rows(db: Connection, published: Published, statement: Any, values: dict[str, Any]) -> list[Found]:

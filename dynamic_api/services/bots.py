@@ -91,27 +91,25 @@ def create(
     trace: Trace | None = None,
 ) -> tuple[Bot, NewKey]:
     """A new bot with its first key. Raises Invalid, Conflict, Absent."""
-    slug = _fit(name)
-    bot_id = new_id()
-    row = {
-        "id": bot_id,
-        "slug": slug,
-        "name": name.strip(),
-        "description": description,
-        "created_by": by.user_id if by else "",
-        "created_at": now,
-    }
-    try:
-        with db.begin_nested():
-            db.execute(insert(bots), row)
-    except IntegrityError as error:
-        raise Conflict("name_taken", f"there is a bot {slug}", place="name") from error
+    slug, bot_id = _fit(name), new_id()
+    _insert(db, bot_id, slug, name.strip(), description, by.user_id if by else "", now)
     _join(db, bot_id, team_ids)
     audit.record(
         db, "BOT_CREATED", "bot", now=now, caller=by, trace=trace, target_id=bot_id, target_name=slug
     )
     made = find(db, bot_id)
     return made, add_key(db, made, "default", now=now, by=by, trace=trace)
+
+
+def _insert(
+    db: Connection, bot_id: str, slug: str, name: str, description: str, created_by: str, now: int
+) -> None:
+    row = {"id": bot_id, "slug": slug, "name": name, "description": description}
+    try:
+        with db.begin_nested():
+            db.execute(insert(bots), {**row, "created_by": created_by, "created_at": now})
+    except IntegrityError as error:
+        raise Conflict("name_taken", f"there is a bot {slug}", place="name") from error
 
 
 def change(
@@ -168,14 +166,10 @@ def add_key(
     trace: Trace | None = None,
 ) -> NewKey:
     """A key, shown this once; a `runtime` one ends by itself. Raises Invalid, Conflict."""
-    label = label.strip() or ("runtime" if runtime else "key")
-    if len(label) > 200 or not label.isprintable():
-        raise Invalid("validation_error", "the label has to have 1 to 200 characters", place="label")
+    label = _label(label.strip() or ("runtime" if runtime else "key"))
     if len(keys(db, [bot.id], runtime=None).get(bot.id, [])) >= MOST_KEYS:
         raise Conflict("too_many_keys", f"a bot has at most {MOST_KEYS} keys", place="label")
-    seconds = min(ttl_seconds or RUNTIME, LONGEST_RUNTIME) if runtime else ttl_seconds
-    if seconds is not None and seconds <= 0:
-        raise Invalid("validation_error", "has to be above 0", place="ttlSeconds")
+    seconds = _seconds(ttl_seconds, runtime)
     key_id, secret = new_id(), new_secret(SECRET)
     row = {
         "id": key_id,
@@ -190,6 +184,19 @@ def add_key(
     db.execute(insert(bot_keys), row)
     _note(db, "BOT_KEY_CREATED", bot, now, by, trace, {"label": label, "prefix": row["prefix"]})
     return NewKey(key_id, secret)
+
+
+def _seconds(ttl_seconds: int | None, runtime: bool) -> int | None:
+    seconds = min(ttl_seconds or RUNTIME, LONGEST_RUNTIME) if runtime else ttl_seconds
+    if seconds is not None and seconds <= 0:
+        raise Invalid("validation_error", "has to be above 0", place="ttlSeconds")
+    return seconds
+
+
+def _label(label: str) -> str:
+    if len(label) > 200 or not label.isprintable():
+        raise Invalid("validation_error", "the label has to have 1 to 200 characters", place="label")
+    return label
 
 
 def keys(db: Connection, bot_ids: Sequence[str], *, runtime: bool | None = False) -> dict[str, list[BotKey]]:

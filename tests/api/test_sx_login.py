@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sx_client import LoginFailed, SxClient
 from sx_client.login import Device
 
+from dynamic_api.services import keys
 from tests.api.world import Person, World
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -72,6 +74,30 @@ def test_sx_init_gets_a_token_that_lasts(api: World, person: Person, tmp_path: P
     assert sx.lock() is not None
     again = SxClient(api.url, token, tmp_path)
     assert again.init(lambda _: pytest.fail("the token is good"), waiting(api)) == token
+
+
+def test_a_token_is_listed_and_revoked_as_any_key(api: World, person: Person, tmp_path: Path) -> None:
+    """By its owner over REST, and by `skillpress admin key`; other logins of theirs go on."""
+    tokens = []
+    for _ in range(2):
+        made = start(api)
+        assert decide(api, person, made["user_code"]).status_code == 200
+        tokens.append(str(ask(api, made["device_code"])["access_token"]))
+    first, second = (SxClient(api.url, token, tmp_path / token[-6:]) for token in tokens)
+    listed = person.get("/api/v1/collections").json()["data"]["collections"]
+    names = {each["keyPrefix"]: each["name"] for each in listed}
+    assert names[tokens[0][:12]].startswith(CLIENT)
+    assert {each.prefix for each in api.read(lambda db: keys.of_owner(db, person.id))} == names.keys()
+    assert first.lock() is not None
+    gone = person.delete(f"/api/v1/collections/{quote(names[tokens[0][:12]])}")
+    assert gone.status_code == 200, gone.text
+    assert first.wire.get("/api/skills/sx.lock").status == 401
+    assert second.lock() is not None
+    (left,) = [
+        each for each in api.read(lambda db: keys.of_owner(db, person.id)) if each.prefix == tokens[1][:12]
+    ]
+    api.write(lambda db: keys.revoke(db, left.id, now=api.clock()))
+    assert second.wire.get("/api/skills/sx.lock").status == 401
 
 
 def test_a_refused_login_gives_no_token(api: World, person: Person, tmp_path: Path) -> None:
