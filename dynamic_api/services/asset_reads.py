@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import Struct
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, select
 
+from dynamic_api.database.tables import skill_versions, skills
+from dynamic_api.database.tables.skills import ORGANISATION
 from dynamic_api.errors import Absent
 from dynamic_api.services import asset_access, assets, reach
 from dynamic_api.services.assets import Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published, taken_back
+from dynamic_api.sx.identity import slug_of
+from dynamic_api.sx.version import read
 from registry_builder.core.ledger import QUARANTINED
 
 
@@ -48,9 +52,26 @@ def visible(db: Connection, caller: Caller, found: Iterable[Found]) -> list[Foun
 
 
 def labels(db: Connection, published: Published, caller: Caller, name: str) -> list[str]:
-    """Every version that there is, newest last, so that sx chooses a new one; none of an unknown name."""
+    """Every version that there is, newest last, so that sx chooses a new one; none of an unknown name.
+
+    Of an asset that was deleted those that there were: it comes back with the next one.
+    """
     found = find(db, published, caller, name)
-    return [] if found is None else [kept.version.label for kept in found.newest_first()][::-1]
+    if found is None:
+        gone = db.execute(_GONE, {"slug": slug_of(name), "spaces": [ORGANISATION, caller.user_id]})
+        return sorted((label for label in gone.scalars() if read(label)), key=read)  # type: ignore[arg-type]
+    return [kept.version.label for kept in found.newest_first()][::-1]
+
+
+_GONE = (
+    select(skill_versions.c.label)
+    .join(skills, skills.c.id == skill_versions.c.skill_id)
+    .where(
+        skills.c.slug == bindparam("slug"),
+        skills.c.namespace.in_(bindparam("spaces", expanding=True)),
+        skills.c.deleted_at.is_not(None),
+    )
+)
 
 
 def bundle(
