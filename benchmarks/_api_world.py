@@ -48,10 +48,15 @@ def slugs_of(dist: Path) -> list[str]:
     return [name for name in names if name != "default"]
 
 
-def settings(dist: Path, database_url: str | None) -> Table:
+def settings(dist: Path, database_url: str | None, look_seconds: float = 5.0) -> Table:
     """Everything on, and no limit so low that the benchmark meets it."""
     return {
-        "data": {"registry": str(dist), "database_url": database_url},
+        "data": {
+            "registry": str(dist),
+            "database_url": database_url,
+            "refresh_seconds": look_seconds,
+            "revoked_seconds": min(2.0, look_seconds),
+        },
         "limits": {
             "anonymous_per_minute": 1_000_000,
             "address_per_minute": 1_000_000,

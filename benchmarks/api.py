@@ -72,11 +72,12 @@ class Api:
 
 
 @contextmanager
-def running(database: str, dist: Path, place: Path) -> Iterator[Api]:
+def running(database: str, dist: Path, place: Path, look_seconds: float = 5.0) -> Iterator[Api]:
     """The API on one kind of database; its reader holds fifty skills."""
     with ExitStack() as stack:
         url = stack.enter_context(postgres.running()) if database == "postgresql" else None
-        table, data, port = _api_world.settings(dist, url), place / database, free_port()
+        table, data = _api_world.settings(dist, url, look_seconds), place / database
+        port = free_port()
         reader, writer = _api_world.people(table, data)
         rules = _api_world.written(table, place / f"{database}.toml")
         words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(data)]
@@ -186,7 +187,7 @@ def beside(api: Api, arguments: argparse.Namespace) -> Iterator[str]:
 
 def beside_first_load(dist: Path, place: Path, arguments: argparse.Namespace) -> Iterator[str]:
     """Slug reads while another view of the same size is read from nothing: what a large release does."""
-    with running("sqlite", dist, place) as api:
+    with running("sqlite", dist, place, look_seconds=0.2) as api:
         alone = [slug_reads(api, arguments.seconds) for _ in range(arguments.rounds)]
         busy = []
         for _ in range(arguments.rounds):
@@ -247,17 +248,19 @@ def many_skills(count: int, place: Path, bare: Measure, arguments: argparse.Name
 
 
 def against_verdaccio(dist: Path, place: Path, arguments: argparse.Namespace) -> None:
-    """Print how many documents of one size each serves, in turn: by one process on one core."""
+    """Print what a document of one size costs each, in turn: one process on one core."""
     with running("sqlite", dist, place) as api:
         size = (dist / "api/v1/skills" / api.slugs[0]).stat().st_size
         with _verdaccio.running(arguments.verdaccio, place, size) as (server, url):
             ours, theirs = [], []
             for _ in range(arguments.rounds):
-                ours.append(slug_reads(api, arguments.seconds).per_second)
-                theirs.append(reads("verdaccio", server, url, arguments.seconds).per_second)
-        fast, slow = median(ours), median(theirs)
-        told = f"{size} bytes: {fast:.0f}/s, verdaccio {slow:.0f}/s: {fast / slow:.1f} x  aim 8"
-        print(f"{'sqlite':10}  {told}", flush=True)
+                ours.append(slug_reads(api, arguments.seconds))
+                theirs.append(reads("verdaccio", server, url, arguments.seconds))
+        rates = [median(row.per_second for row in rows) for rows in (ours, theirs)]
+        costs = [median(row.cpu for row in rows) for rows in (ours, theirs)]
+        told = f"{rates[0]:.0f}/s and {costs[0]:.0f} µs, verdaccio {rates[1]:.0f}/s and {costs[1]:.0f} µs"
+        times = f"{rates[0] / rates[1]:.1f} x as many, {costs[1] / costs[0]:.1f} x as cheap"
+        print(f"{'sqlite':10}  {size} bytes: {told}: {times}  aim 8", flush=True)
 
 
 def main() -> None:
