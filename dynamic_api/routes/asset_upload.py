@@ -174,6 +174,7 @@ ENDPOINTS = (
         errors={
             202: (),
             400: ("bundle-invalid",),
+            402: ("quota_exceeded",),
             403: ("permission_denied",),
             409: ("version_exists", "type_differs", "name_taken"),
             413: ("payload_too_large",),

@@ -87,6 +87,8 @@ def keep(
     """
     found = admit(db, published, caller, bundle, space)
     where = found.namespace if found else space or ORGANISATION
+    if where != ORGANISATION:
+        drive.lock(db, where)  # as an upload to the drive does, which counts the same versions
     skill_id, newest, revived = _skill(db, caller, bundle, where, now)
     _add(db, caller, bundle, scanned, skill_id, newest + 1, now)
     first = newest == 0 or revived
@@ -125,7 +127,6 @@ def _add(
 
 def _place(db: Connection, caller: Caller, item: Placed, prices: Credits, now: int) -> None:
     """Whoever makes a version of their own has it in the drive. Raises Unpaid when that is full."""
-    drive.lock(db, caller.user_id)
     if not drive.pin(db, caller.user_id, item):
         drive.require_room(db, caller, prices, now)
         drive.place(db, caller.user_id, [item], now)

@@ -55,6 +55,8 @@ def test_folder_becomes_a_private_skill(hub: World, person: Person) -> None:
     (item,) = person.get("/api/v1/drive").json()["data"]["skills"]
     assert (item["github_url"], item["content_sha"]) == (URL, data["content_sha"])
     assert hub.app.context.private_store.exists(data["content_sha"])
+    assert person.get("/api/skills/assets/notes/list.txt").text == "1\n"  # and so it is one of sx
+    assert person.get("/api/skills/assets/notes/1/notes-1.zip").status_code == 200
 
 
 def test_same_again_is_nothing_new(hub: World, person: Person) -> None:

@@ -9,6 +9,7 @@ import itertools
 import tomllib
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -173,13 +174,19 @@ def test_sx_adds_to_ones_own_upload_and_tells_nobody_else(
     assert person.get(f"/api/skills/assets/{name}/list.txt").text == "1\n7\n8\n"
 
 
-def test_an_asset_for_oneself_is_in_the_drive(api: World, person: Person, name: str, tmp_path: Path) -> None:
-    """owned_by=user: a private skill like any other; the drive's maximum holds."""
-    table = f'[asset]\nname = "{name}"\nversion = "1"\ntype = "skill"\n[skill]\nprompt-file = "SKILL.md"\n'
+def for_oneself(person: Person, name: str, version: str = "1") -> Any:
+    """The answer to an upload of sx with owned_by=user."""
+    asset = f'[asset]\nname = "{name}"\nversion = "{version}"\ntype = "skill"\n'
+    table = asset + '[skill]\nprompt-file = "SKILL.md"\n'
     data = zipped({"SKILL.md": skill_text(name), "metadata.toml": table})
-    sent = person.post(
+    return person.post(
         "/api/skills/assets", files={"file": ("x.zip", data)}, data={"owned_by": "user", "name": name}
     )
+
+
+def test_an_asset_for_oneself_is_in_the_drive(api: World, person: Person, name: str, tmp_path: Path) -> None:
+    """owned_by=user: a private skill like any other; the drive's maximum holds."""
+    sent = for_oneself(person, name)
     assert sent.status_code == 201, sent.text
     assert name in shelf.drive_slugs(person)
     assert installed(client(api, person, tmp_path / "home")).keys() >= {name}
@@ -193,6 +200,29 @@ def test_an_asset_for_oneself_is_in_the_drive(api: World, person: Person, name: 
     )
     assert gone.json()["data"]["removeAssetInstallations"]["success"] is True
     assert name not in shelf.drive_slugs(person)
+
+
+def test_both_ways_at_once_give_each_version_a_number(api: World, person: Person, name: str) -> None:
+    """An upload of sx and one to the drive count the same versions."""
+    uploaded(api, person, name)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(4):
+            texts = (str(next(_numbers)), str(next(_numbers)))
+            by_sx = pool.submit(for_oneself, person, name, version=f"9.{texts[0]}")
+            assert uploaded(api, person, name, texts[1])["success"] is True
+            assert by_sx.result().status_code == 201, by_sx.result().text
+    labels = person.get(f"/api/skills/assets/{name}/list.txt").text.split()
+    assert len(labels) == len(set(labels)) == 9
+
+
+def test_a_full_drive_takes_no_asset_for_oneself(api: World, person: Person, name: str) -> None:
+    """The next version of what is in it, it takes."""
+    for number in range(10):
+        shelf.private(api, person, f"{name}-{number}")
+    sent = for_oneself(person, name)
+    assert (sent.status_code, sent.json()["code"]) == (402, "quota_exceeded")
+    assert isinstance(sent.json()["error"], str)
+    assert person.get(f"/api/skills/assets/{name}/list.txt").text == ""
 
 
 def test_what_was_taken_back_leaves_lock_and_bundle(
