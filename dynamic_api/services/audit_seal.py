@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from dynamic_api.clock import written
 from dynamic_api.database import bulk
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
-from dynamic_api.database.upsert import insert_absent
+from dynamic_api.database.upsert import insert_absent, values_of
 from dynamic_api.services.audit import AUDITED, Row
 from dynamic_api.sx.audit_chain import GENESIS, Anchor, Head, Link, anchor, link_all, verify
 from dynamic_api.sx.problems import Problem
@@ -79,14 +79,16 @@ def _link(db: Connection, writer: str, ids: Sequence[str]) -> None:
     if not rows:
         return
     links = link_all(head, rows, writer)
-    db.execute(_LINKED, [{"row_id": each.row["id"], **_place(each)} for each in links])
+    db.execute(_LINKED, values_of([{"row_id": each.row["id"], **_place(each)} for each in links]))
     db.execute(_HEAD, _place(links[-1]))
 
 
 def _head(db: Connection, writer: str) -> Head:
     """The head of a chain, its row locked."""
-    insert_absent(db, audit_heads, [{"writer": writer, "sequence": 0, "sha256": GENESIS}])
-    kept = db.execute(_HELD, {"of": writer}).one()
+    kept = db.execute(_HELD, {"of": writer}).one_or_none()
+    if kept is None:
+        insert_absent(db, audit_heads, [{"writer": writer, "sequence": 0, "sha256": GENESIS}])
+        kept = db.execute(_HELD, {"of": writer}).one()
     return Head(kept.sequence, kept.sha256)
 
 
