@@ -58,9 +58,6 @@ def row(
 ) -> Row:
     """One event, to be appended with others."""
     trace = trace or _NO_TRACE
-    told = data or {}
-    if caller is not None and caller.bot_slug is not None:
-        told = {**told, "bot": caller.bot_slug}
     return {
         "id": timed_id(now),
         "at": now,
@@ -75,8 +72,14 @@ def row(
         "user_agent": trace.user_agent[:255] or None,
         "session_id": trace.session_id[:128] if trace.session_id else None,
         "request_id": trace.request_id or None,
-        "data": _ENCODER.encode(told).decode(),
+        "data": _told(caller, data or {}),
     }
+
+
+def _told(caller: Caller | None, data: Mapping[str, object]) -> str:
+    if caller is not None and caller.bot_slug is not None:
+        data = {**data, "bot": caller.bot_slug}
+    return _ENCODER.encode(data).decode()
 
 
 def record_all(db: Connection, rows: Sequence[Row]) -> None:
