@@ -22,6 +22,10 @@ from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.repositories import Repository
 from dynamic_api.services.teams import ADMIN, MEMBER, NAME_LENGTH, OWNER
 
+SHOWN_MEMBERS = 50
+"""How many members of a team sx reads. It sends them back as all there are whenever it changes the team, so
+that whoever comes after them is not taken out by being left out."""
+
 
 class Person(Struct, frozen=True):
     """An account that is not disabled."""
@@ -156,7 +160,10 @@ def change(
     repository_ids: Sequence[str] | None,
     now: int,
 ) -> Team:
-    """Set what is given; lists replace. Raises Forbidden, Invalid, Absent, Conflict."""
+    """Set what is given; lists replace, those of members up to SHOWN_MEMBERS.
+
+    Raises Forbidden, Invalid, Absent, Conflict.
+    """
     require_leads(db, caller, team)
     if name is not None and name != team.name:
         team = Team(team.id, _fit(name))
@@ -214,8 +221,8 @@ def require_leads(db: Connection, caller: Caller, team: Team) -> None:
 
 def _set_members(db: Connection, team: Team, wanted: Sequence[str], now: int) -> None:
     _require_people(db, wanted)
-    present = {member.person.id for member in members(db, [team.id]).get(team.id, [])}
-    gone = present - set(wanted)
+    present = [member.person.id for member in members(db, [team.id]).get(team.id, [])]
+    gone = set(present[:SHOWN_MEMBERS]) - set(wanted)
     _require_leader_left(db, team, gone)
     held = (team_members.c.team_id == team.id, team_members.c.user_id.in_(gone))
     db.execute(delete(team_members).where(*held))
@@ -270,13 +277,7 @@ def _person(row: Any) -> Person:
 
 
 def _note(
-    db: Connection,
-    event: str,
-    caller: Caller,
-    trace: Trace,
-    team: Team,
-    data: dict[str, Any],
-    now: int,
+    db: Connection, event: str, caller: Caller, trace: Trace, team: Team, data: dict[str, Any], now: int
 ) -> None:
     audit.record(
         db,

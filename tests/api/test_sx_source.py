@@ -158,3 +158,19 @@ def test_no_text_in_a_document_reaches_the_database_that_it_cannot_take(
     answer = person.post("/graphql", json={"query": query})
     assert answer.status_code == 200
     assert told in answer.json()["errors"][0]["message"]
+
+
+def test_nobody_leaves_a_large_team_by_not_being_shown(
+    api: World, sx: SxClient, person: Person, name: str
+) -> None:
+    """`sx team member add` and `team repo add` send back the 50 members that they read as all there are."""
+    everybody = [api.person(email=f"{name}-{number:02}@example.com").email for number in range(52)]
+    ids = [targets.find_user(sx.wire, email)["id"] for email in (*everybody, person.email)]
+    graphql.change(sx.wire, "CreateTeam", name=name, members=ids)
+    sx.team_add_member(name, api.person().email)
+    assert sx.team_show(name)["members"]["totalCount"] == 54
+    sx.team_remove_member(name, everybody[0])
+    team = targets.find_team(sx.wire, name)
+    kept = [each["id"] for each in team["members"]["nodes"] if each["email"] != everybody[1]]
+    graphql.change(sx.wire, "UpdateTeam", id=team["id"], members=kept)
+    assert sx.team_show(name)["members"]["totalCount"] == 52
