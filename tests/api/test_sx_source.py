@@ -174,3 +174,14 @@ def test_nobody_leaves_a_large_team_by_not_being_shown(
     kept = [each["id"] for each in team["members"]["nodes"] if each["email"] != everybody[1]]
     graphql.change(sx.wire, "UpdateTeam", id=team["id"], members=kept)
     assert sx.team_show(name)["members"]["totalCount"] == 52
+
+
+@pytest.mark.parametrize("operation", ["AssetGID", "AssetInstallations"])
+def test_private_and_published_assets_come_once_each_however_they_fall_on_pages(
+    sx: SxClient, name: str, operation: str, tmp_path: Path
+) -> None:
+    for letter in "abc":
+        sx.add(skill_folder(tmp_path, f"{name}-{letter}"), name=f"{name}-{letter}", no_install=True)
+    slugs = [node["slug"] for node in graphql.pages(sx.wire, operation, ("vault", "assets"), size=3)]
+    assert slugs == sorted(set(slugs))
+    assert {"pdf-tools", "text-facts", *(f"{name}-{letter}" for letter in "abc")} <= set(slugs)
