@@ -88,16 +88,14 @@ def keep(
     found = admit(db, published, caller, bundle, space)
     where = found.namespace if found else space or ORGANISATION
     if where != ORGANISATION:
-        drive.lock(db, where)  # as an upload to the drive does, which counts the same versions
+        drive.lock(db, where)  # an upload to the drive counts the same versions
     skill_id, newest, revived = _skill(db, caller, bundle, where, now)
     _add(db, caller, bundle, scanned, skill_id, newest + 1, now)
-    first = newest == 0 or revived
-    if first or targets:
+    if newest == 0 or revived or targets:
         thing = Thing("skill", skill_id, bundle.name, True)
         installs.add(db, caller, trace, thing, [EVERYBODY] if targets is None else targets, now)
     if where == caller.user_id:
-        item = Placed(skill_id=skill_id, ordinal=newest + 1, sha256=bundle.sha256, origin=_ORIGIN)
-        _place(db, caller, item, prices, now)
+        _place(db, caller, _item(skill_id, newest + 1, bundle), prices, now)
     _record(db, caller, trace, bundle, skill_id, newest + 1, now)
     return Kept(skill_id=skill_id, slug=bundle.name, label=bundle.version, is_first_version=newest == 0)
 
@@ -123,6 +121,10 @@ def _add(
         raise version_exists(bundle.name, bundle.version) from error
     shown = {"type": _OURS.get(bundle.type, bundle.type), "description": bundle.description}
     db.execute(update(skills).where(skills.c.id == skill_id).values(newest=ordinal, deleted_at=None, **shown))
+
+
+def _item(skill_id: str, ordinal: int, bundle: Bundle) -> Placed:
+    return Placed(skill_id=skill_id, ordinal=ordinal, sha256=bundle.sha256, origin=_ORIGIN)
 
 
 def _place(db: Connection, caller: Caller, item: Placed, prices: Credits, now: int) -> None:
