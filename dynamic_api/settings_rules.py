@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from dynamic_api.errors import Invalid
 from registry_builder.core.errors import Misuse
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _NOT_ZERO = frozenset(
     }
 )
 """Numbers with which nothing would go on at all; elsewhere 0 is a choice."""
+_PAIR = re.compile(r"\S+:[0-9]{1,5}")
 _DATABASES = ("postgresql", "sqlite")
 
 
@@ -50,6 +53,13 @@ def require_sound(settings: Settings, place: str) -> None:
             raise _bad(f"server.{name} is {url!r}", mend, place)
     _require_each(server.trusted_proxies, _is_network, "server.trusted_proxies", "10.0.0.0/8", place)
     _require_each(server.cors_origins, _is_origin, "server.cors_origins", "https://app.example", place)
+    _require_each(settings.github.sources, _is_repository, "github.sources", "owner/repo", place)
+    for name, hosts in (
+        ("webhooks.allow_hosts", settings.webhooks.allow_hosts),
+        ("github.allow_hosts", settings.github.allow_hosts),
+        ("runs.network_allow_hosts", settings.runs.network_allow_hosts),
+    ):
+        _require_each(hosts, _PAIR.fullmatch, name, "hooks.internal:8443", place)
     _require_database(settings.data.database_url, place)
     require_known(settings.credits.default_tier, list(settings.credits.tiers), "tier", place)
 
@@ -78,7 +88,7 @@ def _numbers(values: Struct, before: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _require_each(
-    texts: Sequence[str], is_one: Callable[[str], bool], name: str, example: str, place: str
+    texts: Sequence[str], is_one: Callable[[str], object], name: str, example: str, place: str
 ) -> None:
     for text in texts:
         if not is_one(text):
@@ -102,6 +112,17 @@ def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:
+        return False
+    return True
+
+
+def _is_repository(text: str) -> bool:
+    # Few name a source, and it brings the HTTP client along.
+    from dynamic_api.outbound.github_url import parse_repository
+
+    try:
+        parse_repository(text)
+    except Invalid:
         return False
     return True
 

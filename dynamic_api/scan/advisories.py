@@ -115,6 +115,9 @@ def normal_name(ecosystem: str, name: str) -> str:
 
 def load_osv(folder: Path) -> Advisories:
     """Our own list, and each `*.json` below `folder` as an OSV record. Raises Misuse for what is none."""
+    if not folder.is_dir():
+        mend = "name the folder into which the OSV database was unpacked (uploads.osv_folder)"
+        raise Misuse("bad-osv", "no such folder", place=str(folder), mend=mend)
     records = list(_built_in_records())
     for path in sorted(folder.rglob("*.json")):
         try:

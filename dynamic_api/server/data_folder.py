@@ -41,7 +41,11 @@ class DataFolder:
         path = self.path / SECRET_FILE
         with suppress(FileExistsError):
             write_private(path, secrets.token_urlsafe(48) + "\n")
-        return path.read_text(encoding="ascii").strip()
+        kept = path.read_text(encoding="ascii", errors="replace").strip()
+        if len(kept) < SECRET_LENGTH:
+            mend = "put the file back from a back-up; a new one opens nothing that is sealed"
+            raise Misuse("weak-secret", "the secret in it is too short", place=str(path), mend=mend)
+        return kept
 
 
 def open_folder(path: Path) -> DataFolder:

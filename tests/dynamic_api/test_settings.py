@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dynamic_api.scan import load_osv
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.settings import parse
 from registry_builder.core.errors import Misuse
 
@@ -28,6 +31,8 @@ from registry_builder.core.errors import Misuse
         ("server", {"assets_url": "s3://bucket"}, "server.assets_url"),
         ("server", {"trusted_proxies": ["10.0.0.0/8", "proxy"]}, "server.trusted_proxies holds 'proxy'"),
         ("server", {"cors_origins": ["https://app.example/"]}, "server.cors_origins holds"),
+        ("github", {"sources": ["https://github.com/acme/skills"]}, "github.sources holds"),
+        ("webhooks", {"allow_hosts": ["hooks.internal"]}, "webhooks.allow_hosts holds 'hooks.internal'"),
         ("data", {"database_url": "mysql://root:secret@db/x"}, "data.database_url begins with 'mysql'"),
     ],
 )
@@ -49,8 +54,22 @@ def test_setting_that_cannot_be_meant_is_refused(section: str, values: dict[str,
         ("server", {"public_url": "http://127.0.0.1:8080", "assets_url": "https://cdn.example/skills"}),
         ("server", {"trusted_proxies": ["::1", "10.0.0.7", "10.1.2.3/8"]}),
         ("server", {"cors_origins": ["https://app.example:8443"]}),
+        ("github", {"sources": ["acme/skills.v2"], "allow_hosts": ["[::1]:80"]}),
         ("data", {"database_url": "postgresql+psycopg://db/x"}),
     ],
 )
 def test_setting_that_can_be_meant_is_taken(section: str, values: dict[str, Any]) -> None:
     parse({section: values}, "api.toml")
+
+
+@pytest.mark.parametrize("kept", ["", "short"])
+def test_kept_secret_that_is_too_short_is_refused(tmp_path: Path, kept: str) -> None:
+    """An empty one would sign links that everybody can sign."""
+    (tmp_path / "secret.key").write_text(kept)
+    with pytest.raises(Misuse, match="too short"):
+        open_folder(tmp_path).secret(None)
+
+
+def test_folder_of_advisories_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="no such folder"):
+        load_osv(tmp_path / "osv")
