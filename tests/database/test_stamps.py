@@ -18,7 +18,7 @@ from tests.databases import KINDS, new_url, postgres_url
 
 __all__ = ["postgres_url"]
 
-ROUNDS = 60
+ROUNDS = 40
 
 
 @pytest.fixture(params=KINDS)
