@@ -10,6 +10,7 @@ from dynamic_api.errors import Absent
 from dynamic_api.routes import sx_answers
 from dynamic_api.routes.downloads import elsewhere
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
+from dynamic_api.routes.header_fields import field_of
 from dynamic_api.services import asset_reads, audit
 from dynamic_api.services.asset_reads import Bytes
 from dynamic_api.services.caller import require_all_skills
@@ -19,7 +20,7 @@ from registry_builder.core.artifact import Limits, read
 from registry_builder.core.key import download_key
 
 ZIP = "application/zip"
-_TOML = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+_TOML = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 _YEAR = "max-age=31536000, immutable"
 _ANY_SIZE = Limits(archive_bytes=1 << 31, unpacked_bytes=1 << 31, files=100_000)
 
@@ -28,7 +29,7 @@ async def lock(call: Call) -> Response:
     """What the caller should have on disk. Each call is a row of the audit log, also when nothing changed."""
     context, caller = call.context, call.caller
     require_all_skills(caller)
-    etag, body = await context.locks.lock(caller, call.request.headers.get("if-none-match"))
+    etag, body = await context.locks.lock(caller, field_of(call.request, b"if-none-match"))
     status = 304 if body is None else 200
     row = audit.row(
         "LOCK_FILE_ACCESSED",
@@ -40,7 +41,9 @@ async def lock(call: Call) -> Response:
         data={"etag": etag, "status": status},
     )
     context.accesses.note(Access(row, call.now))
-    return Response(body, status, {**_TOML, "ETag": etag}, None if body is None else MEDIA_TYPE)
+    response = Response(body, status, media_type=None if body is None else MEDIA_TYPE)
+    response.raw_headers += (*_TOML, (b"etag", etag.encode()))
+    return response
 
 
 async def versions(call: Call) -> Response:
