@@ -27,6 +27,7 @@ from dynamic_api.memory.locks import Locks
 from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
+from dynamic_api.memory.serial import Serial
 from dynamic_api.metrics import Metrics
 from dynamic_api.oidc import provider_of
 from dynamic_api.outbound import Outbound
@@ -44,6 +45,7 @@ from dynamic_api.server.data_folder import CATALOGUE, PRIVATE, DataFolder
 from dynamic_api.server.edge import Edge
 from dynamic_api.server.static import has, published
 from dynamic_api.server.view import Kept, following, freshness
+from dynamic_api.services import access
 from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
@@ -160,6 +162,7 @@ def _context(
         locks=Locks(database, known, public_url),
         accesses=Accesses(database, _chain(settings)),
         usage=Usage(database),
+        callers_serial=Serial(database, access.stamp),
         oidc=provider_of(settings.oidc, public_url),
     )
 

@@ -20,6 +20,7 @@ from dynamic_api.memory.memo import Memo
 from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.memory.registry_documents import RegistryDocuments
 from dynamic_api.memory.remembered import Remembered
+from dynamic_api.memory.serial import Serial
 from dynamic_api.metrics import Metrics
 from dynamic_api.outbound import Outbound
 from dynamic_api.outbound.github import GitHub
@@ -71,6 +72,8 @@ class Context:
     leaderboard: Leaderboard
     locks: Locks
     accesses: Accesses
+    callers_serial: Serial
+    """Raised when a known caller may have changed, not by what callers do."""
     usage: Usage
     oidc: Provider | None
     """Where people may sign in, beside a key."""

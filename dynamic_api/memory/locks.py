@@ -7,12 +7,11 @@ and one whose ETag the client has costs no body. What locks have in common is re
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from dynamic_api.database.engine import Database
+from dynamic_api.memory.serial import Serial
 from dynamic_api.services import asset_lock
 from dynamic_api.services.asset_lock import Parts
 from dynamic_api.services.caller import Caller
@@ -45,14 +44,13 @@ class Locks:
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._bodies: OrderedDict[str, int] = OrderedDict()
         self._size = 0
-        self._serial: tuple[Hashable, int] = (None, 0)
-        self._reading = asyncio.Lock()
+        self._serial = Serial(database, asset_lock.stamp)
         self._parts: tuple[Stamp | None, Parts] = (None, Parts())
 
     async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
         """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
         # Read before the lock is made: what changes meanwhile makes it anew next time.
-        stamp = (self._published.stamp, await self._current())
+        stamp = (self._published.stamp, await self._serial.current())
         who = f"{caller.user_id} {caller.include_team:d}{caller.include_shared:d}"
         known = self._known.get(who)
         if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
@@ -71,14 +69,6 @@ class Locks:
             parts = Parts()
             self._parts = (stamp, parts)
         return parts
-
-    async def _current(self) -> int:
-        committed = await self._database.stamp()
-        if committed != self._serial[0]:
-            async with self._reading:  # one asks for all who wait
-                if committed != self._serial[0]:
-                    self._serial = (committed, await self._database.read(asset_lock.stamp))
-        return self._serial[1]
 
     def _keep(self, who: str, known: Known) -> None:
         self._size -= self._bodies.pop(who, 0)

@@ -29,8 +29,8 @@ def bearer(request: Request) -> str | None:
 
 
 async def caller_of(context: Context, secret: str, now: int) -> Caller:
-    """The caller whose key is `secret`, remembered until anything is committed. Raises Unauthenticated."""
-    callers = context.callers.at(await context.database.stamp())
+    """Whose key `secret` is, remembered until some key or owner changes. Raises Unauthenticated."""
+    callers = context.callers.at(await context.callers_serial.current())
     known = callers.known.get(secret)
     if known is None:
         known = await context.database.read(lambda db: access.caller_of(db, secret, now))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from dynamic_api.database.tables import (
     api_keys,
+    asset_stamps,
     bot_keys,
     bots,
     collection_skills,
@@ -15,6 +16,7 @@ from dynamic_api.database.tables import (
     skills,
     users,
 )
+from dynamic_api.database.tables.assets import CALLERS
 from dynamic_api.errors import Absent, Forbidden, Unauthenticated
 from dynamic_api.ids import digest
 from dynamic_api.services.accounts import User
@@ -39,6 +41,7 @@ _CALLER = select(
     users.c.tier,
     users.c.disabled_at,
 ).join_from(api_keys, users, api_keys.c.owner_id == users.c.id)
+_STAMP = select(asset_stamps.c.serial).where(asset_stamps.c.id == CALLERS)
 _BY_SECRET = _CALLER.where(api_keys.c.sha256 == bindparam("sha256"))
 _BY_ID = _CALLER.where(api_keys.c.id == bindparam("key_id"))
 _BOT = (
@@ -54,6 +57,11 @@ _BOT = (
     .where(bot_keys.c.sha256 == bindparam("sha256"))
 )
 _ALLOWED = select(collection_skills.c.skill_id).where(collection_skills.c.key_id == bindparam("key_id"))
+
+
+def stamp(db: Connection) -> int:
+    """Changes with every change in the database that a known caller may show (migration 0002)."""
+    return int(db.execute(_STAMP).scalar() or 0)
 
 
 def caller_of(db: Connection, secret: str, now: int) -> Caller:

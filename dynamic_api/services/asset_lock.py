@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from dynamic_api.database.tables import asset_stamps
+from dynamic_api.database.tables.assets import LOCKS
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.services import asset_access, assets, reach
 from dynamic_api.services.assets import OFFERED, ORGANISED, OWN, Found
@@ -32,7 +33,7 @@ from registry_builder import __version__
 from registry_builder.emit.sx_lock import joined
 
 CREATED_BY = f"skillpress/{__version__}"
-_STAMP = select(asset_stamps.c.serial)
+_STAMP = select(asset_stamps.c.serial).where(asset_stamps.c.id == LOCKS)
 _OPEN = {ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
 """Namespaces that are open to everybody, with the rank of what is in them."""
 

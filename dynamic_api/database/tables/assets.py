@@ -152,7 +152,8 @@ asset_stamps = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("serial", BigInteger, nullable=False),
 )
-"""One row. Triggers raise `serial` with every change that a lock may show (migration 0002)."""
+LOCKS, CALLERS = 1, 2
+"""Its rows: triggers raise `serial` with all that a lock may show, or a known caller (migration 0002)."""
 
 proposals = Table(
     "proposals",

@@ -23,19 +23,41 @@ _WATCHED = (
     "team_skills",
 )
 _EVENTS = ("INSERT", "UPDATE", "DELETE")
-_RAISE = (
-    "INSERT INTO asset_stamps (id, serial) VALUES (1, 1)"
-    " ON CONFLICT (id) DO UPDATE SET serial = asset_stamps.serial + 1"
+_OF_KEYS = (
+    "enabled, expires_at, include_shared, include_team, kind, name, owner_id, prefix, rate_limit_per_minute,"
+    " revoked_at, sha256"
 )
+_KNOWN_CALLERS = (
+    ("api_keys", f"UPDATE OF {_OF_KEYS}"),
+    ("api_keys", "DELETE"),
+    ("bot_keys", "UPDATE"),
+    ("bot_keys", "DELETE"),
+    ("bots", "UPDATE"),
+    ("bots", "DELETE"),
+    ("collection_skills", "INSERT"),
+    ("collection_skills", "UPDATE"),
+    ("collection_skills", "DELETE"),
+    ("users", "UPDATE OF disabled_at, email, role, tier"),
+    ("users", "DELETE"),
+)
+"""What a known caller may show. Counters and balances are in these tables as well, and change often."""
+
+
+def _raise(number: int) -> str:
+    return (
+        f"INSERT INTO asset_stamps (id, serial) VALUES ({number}, 1)"  # noqa: S608 - our own number
+        " ON CONFLICT (id) DO UPDATE SET serial = asset_stamps.serial + 1"
+    )
 
 
 def _triggers(dialect: str) -> Iterator[str]:
     """Whatever a lock may show raises the stamp; references to what is published are none of it."""
     if dialect == "postgresql":
-        yield (
-            "CREATE FUNCTION raise_asset_stamp() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$ BEGIN {_RAISE}; RETURN NULL; END $$"
-        )
+        for name, number in (("raise_asset_stamp", 1), ("raise_caller_stamp", 2)):
+            yield (
+                f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN {_raise(number)}; RETURN NULL; END $$"
+            )
     for table in _WATCHED:
         for event in _EVENTS:
             yield _trigger(dialect, table, event, "", "STATEMENT")
@@ -43,23 +65,36 @@ def _triggers(dialect: str) -> Iterator[str]:
     yield _trigger(dialect, "drive_items", "DELETE", "", "STATEMENT")
     for event, row in zip(_EVENTS, ("NEW", "NEW", "OLD"), strict=True):
         yield _trigger(dialect, "skills", event, f"WHEN ({row}.namespace <> 'published')", "ROW")
+    for table, event in _KNOWN_CALLERS:
+        head = f"CREATE TRIGGER {_caller_trigger(table, event)} AFTER {event} ON {table}"
+        if dialect == "postgresql":
+            yield f"{head} FOR EACH STATEMENT EXECUTE FUNCTION raise_caller_stamp()"
+        else:
+            yield f"{head} BEGIN {_raise(2)}; END"
+
+
+def _caller_trigger(table: str, event: str) -> str:
+    return f"caller_{table}_{event.partition(' ')[0].lower()}"
 
 
 def _trigger(dialect: str, table: str, event: str, when: str, level: str) -> str:
     head = f"CREATE TRIGGER stamp_{table}_{event.lower()} AFTER {event} ON {table}"
     if dialect == "postgresql":
         return f"{head} FOR EACH {level} {when} EXECUTE FUNCTION raise_asset_stamp()"
-    return f"{head} {when} BEGIN {_RAISE}; END"
+    return f"{head} {when} BEGIN {_raise(1)}; END"
 
 
 def _without_triggers(dialect: str) -> Iterator[str]:
+    on = " ON {}" if dialect == "postgresql" else ""
     for table in (*_WATCHED, "skills"):
         for event in _EVENTS:
-            on = f" ON {table}" if dialect == "postgresql" else ""
-            yield f"DROP TRIGGER stamp_{table}_{event.lower()}{on}"
-    yield f"DROP TRIGGER stamp_drive_items_delete{' ON drive_items' if dialect == 'postgresql' else ''}"
+            yield f"DROP TRIGGER stamp_{table}_{event.lower()}{on.format(table)}"
+    yield f"DROP TRIGGER stamp_drive_items_delete{on.format('drive_items')}"
+    for table, event in _KNOWN_CALLERS:
+        yield f"DROP TRIGGER {_caller_trigger(table, event)}{on.format(table)}"
     if dialect == "postgresql":
         yield "DROP FUNCTION raise_asset_stamp()"
+        yield "DROP FUNCTION raise_caller_stamp()"
 
 
 def upgrade() -> None:
