@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -164,12 +165,24 @@ class Sender:
             self.given += 1
 
 
-@pytest.fixture(scope="module")
-def sender() -> Iterator[tuple[Sender, str]]:
+@contextmanager
+def sending(send_seconds: float) -> Iterator[tuple[Sender, str]]:
     made = Sender()
-    http = partial(Patient, send_seconds=0.4)
+    http = partial(Patient, send_seconds=send_seconds)
     with serving(made, http=http, lifespan="off", timeout_keep_alive=1) as url:
         yield made, urlsplit(url).netloc
+
+
+@pytest.fixture(scope="module")
+def sender() -> Iterator[tuple[Sender, str]]:
+    with sending(0.4) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[tuple[Sender, str]]:
+    with sending(15) as made:
+        yield made
 
 
 def narrow(server: str, path: bytes) -> socket.socket:
@@ -203,8 +216,8 @@ def test_who_drips_is_cut_as_well(sender: tuple[Sender, str]) -> None:
 
 
 @pytest.mark.parametrize("path", [b"/stream", b"/whole"])
-def test_who_pauses_for_less_gets_all(sender: tuple[Sender, str], path: bytes) -> None:
-    app, server = sender
+def test_who_pauses_for_less_gets_all(patient: tuple[Sender, str], path: bytes) -> None:
+    app, server = patient
     with narrow(server, path) as client:
         size = 0
         while size < PIECE * PIECES:
