@@ -93,12 +93,16 @@ drop.addEventListener("drop", (event) => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (button.getAttribute("aria-disabled") === "true") {
+    return;
+  }
   if (!key.value.trim() || !file) {
     tell([key.value.trim() ? "Choose a zip first." : "Enter an API key first."], true);
     (key.value.trim() ? input : key).focus();
     return;
   }
-  button.disabled = true;
+  // Not "disabled": the focus would be lost with it.
+  button.setAttribute("aria-disabled", "true");
   progress.hidden = false;
   progress.value = 0;
   tell(["Uploading…"], false);
@@ -116,7 +120,7 @@ form.addEventListener("submit", async (event) => {
   } catch (lines) {
     tell(Array.isArray(lines) ? lines : [`The upload failed: ${lines.message}`], true);
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
     progress.hidden = true;
   }
 });

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from dynamic_api import browser_session, pages
 from dynamic_api.browser_session import Session
-from dynamic_api.errors import Absent, Limited, Refusal, Unauthenticated
+from dynamic_api.errors import Absent, Invalid, Limited, Refusal, Unauthenticated
 from dynamic_api.routes import answers, device_oidc, device_pages
 from dynamic_api.routes.device_pages import CODE_LENGTH, shown
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
@@ -18,6 +18,9 @@ from dynamic_api.routes.identify import caller_of
 from dynamic_api.services import access, device_logins
 from dynamic_api.services.caller import Caller, require_all_skills
 from dynamic_api.sx.device import RANDOM_BYTES
+
+_APPROVE = "approve"
+_DECISIONS = (_APPROVE, "deny")
 
 
 class Shown(Struct, frozen=True):
@@ -68,8 +71,16 @@ async def sign_in(call: Call) -> Response:
         access.require_beyond_uploads(caller)
         require_all_skills(caller)
     except Refusal as refusal:
-        return device_pages.sign_in_page(call, code, refusal)
+        return device_pages.sign_in_page(call, code, refusal, of_key=True)
     return device_pages.enter(call, browser_session.begin(call.now, key_id=caller.key_id), code)
+
+
+async def sign_out(call: Call) -> Response:
+    """End the session; the device still waits."""
+    fields = await device_pages.own_form(call)
+    response = device_pages.onward(fields.get("user_code", "")[:CODE_LENGTH])
+    browser_session.end(response)
+    return response
 
 
 async def decide(call: Call) -> Response:
@@ -79,7 +90,11 @@ async def decide(call: Call) -> Response:
     if caller is None:
         needed = Unauthenticated("unauthorized", "sign in first")
         return device_pages.sign_in_page(call, fields.get("user_code", ""), needed)
-    approved = fields.get("decision") == "approve"
+    decision = fields.get("decision", "")
+    if decision not in _DECISIONS:
+        mend = "press one of the two buttons"
+        raise Invalid("validation_error", "neither approved nor denied", place="form.decision", mend=mend)
+    approved = decision == _APPROVE
     await call.context.database.write(
         lambda db: device_logins.decide(
             db, caller, call.trace, fields.get("user_code", ""), approved, call.now
@@ -100,11 +115,11 @@ def oauth_refused(refusal: Refusal) -> Response:
 
 async def _question(call: Call, session: Session, caller: Caller, code: str) -> Response:
     if not code.strip():
-        return device_pages.code_page(caller, "")
+        return device_pages.code_page(call, session, caller, "")
     try:
         grant = await call.context.database.read(lambda db: device_logins.waiting(db, code, call.now))
     except Absent as absent:
-        return device_pages.code_page(caller, code, absent)
+        return device_pages.code_page(call, session, caller, code, absent)
     content = pages.filled(
         "device_decide.html",
         email=escape(caller.email),
@@ -149,5 +164,6 @@ ENDPOINTS = (
     ),
     shown("POST", "/device/sign-in", "device_sign_in", sign_in, "Sign in with an API key"),
     *device_oidc.ENDPOINTS,
+    shown("POST", "/device/sign-out", "device_sign_out", sign_out, "Sign in as somebody else"),
     shown("POST", "/device/decide", "device_decide", decide, "Approve or deny"),
 )

@@ -20,6 +20,8 @@ from dynamic_api.services.caller import Caller
 PER_MINUTE = 120
 """Calls for each address: a device asks every five seconds, and a network has several."""
 CODE_LENGTH = 40
+WRONG = 'aria-invalid="true" autofocus'
+"""Of the field that has to be corrected."""
 FORM_ERRORS: Mapping[int, tuple[str, ...]] = {400: (), 403: (), 408: (), 413: (), 415: ()}
 """What may be wrong with a form."""
 _FORM_BYTES = 16 * 1024
@@ -77,13 +79,18 @@ async def signed_in(call: Call, session: Session | None) -> Caller | None:
 
 def enter(call: Call, session: Session, code: str) -> Response:
     """Begin the session of somebody who signed in, and go on to the question."""
-    response = RedirectResponse(f"/device?user_code={quote(code)}", 303, _HEADERS)
+    response = onward(code)
     keep(call, response, session)
     return response
 
 
-def sign_in_page(call: Call, code: str, refusal: Refusal | None = None) -> Response:
-    """The sign-in, in a new session; with what went wrong before."""
+def onward(code: str) -> Response:
+    """The way to the page that asks for what comes next."""
+    return RedirectResponse(f"/device?user_code={quote(code)}", 303, _HEADERS)
+
+
+def sign_in_page(call: Call, code: str, refusal: Refusal | None = None, *, of_key: bool = False) -> Response:
+    """The sign-in, in a new session; with what went wrong before, with the key or elsewhere."""
     if isinstance(refusal, Unavailable):
         logs.fault(call.trace.request_id, refusal)
     session, provider = browser_session.begin(call.now), call.context.oidc
@@ -95,6 +102,7 @@ def sign_in_page(call: Call, code: str, refusal: Refusal | None = None) -> Respo
         problem=told(refusal),
         form=browser_session.form_token(session, call.context.secret),
         code=escape(code[:CODE_LENGTH], quote=True),
+        about_key=f'{WRONG} aria-describedby="problem key-help"' if of_key else 'aria-describedby="key-help"',
         elsewhere=elsewhere,
     )
     status = 200 if refusal is None else answers.status_of(refusal)
@@ -103,13 +111,17 @@ def sign_in_page(call: Call, code: str, refusal: Refusal | None = None) -> Respo
     return response
 
 
-def code_page(caller: Caller, code: str, refusal: Refusal | None = None) -> Response:
+def code_page(
+    call: Call, session: Session, caller: Caller, code: str, refusal: Refusal | None = None
+) -> Response:
     """Ask somebody who has signed in for the code; with what was wrong with the one before."""
     content = pages.filled(
         "device_code.html",
         problem=told(refusal),
         email=escape(caller.email),
         code=escape(code[:CODE_LENGTH], quote=True),
+        about_code=f'{WRONG} aria-describedby="problem"' if refusal else "",
+        form=browser_session.form_token(session, call.context.secret),
     )
     return page("Which device?", content, 200 if refusal is None else answers.status_of(refusal))
 
@@ -126,7 +138,7 @@ def told(refusal: Refusal | None) -> str:
         return ""
     sentences = [refusal.message, *([refusal.mend] if refusal.mend else [])]
     text = " ".join(f"{escape(item[:1].upper() + item[1:])}." for item in sentences)
-    return f'<p role="alert" class="bad">{text}</p>'
+    return f'<p id="problem" role="alert" class="bad">{text}</p>'
 
 
 def keep(call: Call, response: Response, session: Session) -> None:
@@ -139,7 +151,8 @@ def page(
     title: str, content: str, status: int = 200, *, head: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
     """A page that nobody keeps, frames or writes scripts into."""
-    text = pages.filled("device.html", title=title, head=head, content=content)
+    mark = "Error: " if status >= 400 else ""
+    text = pages.filled("device.html", title=title, mark=mark, head=head, content=content)
     return HTMLResponse(text, status, {**_HEADERS, **(headers or {})})
 
 

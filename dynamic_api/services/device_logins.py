@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
 
+from dynamic_api.clock import MINUTE
 from dynamic_api.database.tables import device_grants
 from dynamic_api.errors import Absent, Forbidden
 from dynamic_api.services import audit, keys
@@ -16,6 +17,8 @@ from dynamic_api.services.keys import KeyOptions
 from dynamic_api.sx import device
 from dynamic_api.sx.device import Grant, Polled, Started
 
+_REMEMBERED = 60 * MINUTE
+"""How long a device that asks too late is told why."""
 _GRANT = (
     "device_sha256",
     "user_code",
@@ -34,9 +37,9 @@ class Answer(Struct, frozen=True):
 
 
 def start(db: Connection, randomness: bytes, client_id: str, now: int) -> Started:
-    """Begin a login; expired ones go away with it. Raises Invalid."""
+    """Begin a login; those that are long over go away with it. Raises Invalid."""
     started = device.start(randomness, client_id, _time(now))
-    db.execute(delete(device_grants).where(device_grants.c.expires_at < now))
+    db.execute(delete(device_grants).where(device_grants.c.expires_at < now - _REMEMBERED))
     db.execute(insert(device_grants), _row(started.grant))
     return started
 

@@ -42,13 +42,7 @@ class SignedIn(Struct, frozen=True):
 
 def sign_in(db: Connection, person: Person, rules: Oidc, prices: Credits, trace: Trace, now: int) -> SignedIn:
     """The account of `person`, found, bound or made as the rules have it. Raises Forbidden."""
-    row = _find(db, person.issuer, person.subject)
-    if row is None:
-        user_id = _account_of(db, person, rules, prices, now)
-        names = (person.issuer, person.subject, person.email)
-        identity_id = bind(db, user_id, *names, now=now, trace=trace, by="verified address")
-    else:
-        identity_id = str(row.id)
+    identity_id = _find(db, person) or _bound(db, person, rules, prices, trace, now)
     caller = caller_with(db, identity_id)
     values = {"last_used_at": now} | ({"email": person.email} if person.email else {})
     db.execute(update(identities).where(identities.c.id == identity_id).values(values))
@@ -91,6 +85,21 @@ def caller_with(db: Connection, identity_id: str) -> Caller:
     )
 
 
+def _bound(db: Connection, person: Person, rules: Oidc, prices: Credits, trace: Trace, now: int) -> str:
+    """Bind somebody who is not bound yet; gives the id of the identity. Raises Forbidden."""
+    user_id = _account_of(db, person, rules, prices, now)
+    if found := _find(db, person):
+        return found  # by the same person, a moment ago
+    other = select(identities.c.id).where(
+        identities.c.user_id == user_id, identities.c.issuer == person.issuer
+    )
+    if db.execute(other.limit(1)).one_or_none() is not None:
+        # The provider gave the address to somebody else, who must not get the account with it.
+        raise _unknown(person, f"the account of {person.email} belongs to another sign-in")
+    names = (person.issuer, person.subject, person.email)
+    return bind(db, user_id, *names, now=now, trace=trace, by="verified address")
+
+
 def _account_of(db: Connection, person: Person, rules: Oidc, prices: Credits, now: int) -> str:
     """The id of the account that a verified address leads to. Raises Forbidden."""
     if rules.match == "subject":
@@ -110,12 +119,6 @@ def _account_of(db: Connection, person: Person, rules: Oidc, prices: Credits, no
         return accounts.create(db, person.email, prices, now=now, name=person.name).id
     if row.disabled_at is not None:
         raise _disabled()
-    other = select(identities.c.id).where(
-        identities.c.user_id == row.id, identities.c.issuer == person.issuer
-    )
-    if db.execute(other.limit(1)).one_or_none() is not None:
-        # The provider gave the address to somebody else, who must not get the account with it.
-        raise _unknown(person, f"the account of {person.email} belongs to another sign-in")
     return str(row.id)
 
 
@@ -178,9 +181,12 @@ def of_account(db: Connection, user_id: str) -> list[Identity]:
     return [_identity(row) for row in db.execute(query.order_by(identities.c.created_at, identities.c.id))]
 
 
-def _find(db: Connection, issuer: str, subject: str) -> Row[Any] | None:
-    query = select(identities).where(identities.c.issuer == issuer, identities.c.subject == subject)
-    return db.execute(query).one_or_none()
+def _find(db: Connection, person: Person) -> str | None:
+    """The id of the identity, when there is one."""
+    query = select(identities.c.id).where(
+        identities.c.issuer == person.issuer, identities.c.subject == person.subject
+    )
+    return db.execute(query).scalar_one_or_none()
 
 
 def _disabled() -> Forbidden:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -249,6 +250,30 @@ def test_address_that_was_given_to_somebody_else_opens_nothing(house: World, vis
     visit.provider.person["sub"] = f"s{next(_subjects)}"
     answer = Visit(house, visit.provider).sign_in()
     assert (answer.status_code, "belongs to another sign-in" in told(answer)) == (403, True)
+
+
+def test_first_sign_ins_of_one_person_at_once_all_succeed(house: World, visit: Visit) -> None:
+    person = house.person()
+    verified(visit, person.email)
+    visits = [Visit(house, visit.provider) for _ in range(6)]
+    ways = [each.there() for each in visits]
+    with ThreadPoolExecutor(len(visits)) as pool:
+        back = pool.map(lambda pair: pair[0].http.get(pair[1]).status_code, zip(visits, ways, strict=True))
+        assert [*back] == [303] * len(visits)
+    assert len(house.read(lambda db: identities.of_account(db, person.id))) == 1
+
+
+def test_of_two_who_show_one_address_at_once_one_gets_the_account(house: World, visit: Visit) -> None:
+    person = house.person()
+    verified(visit, person.email)
+    visits = [Visit(house, visit.provider) for _ in range(4)]
+    ways = [each.there() for each in visits]
+    subjects = iter([f"s{next(_subjects)}" for _ in visits])
+    visit.provider.forge = lambda p, claims: p.signed({**claims, "sub": next(subjects)})
+    with ThreadPoolExecutor(len(visits)) as pool:
+        back = pool.map(lambda pair: pair[0].http.get(pair[1]).status_code, zip(visits, ways, strict=True))
+        assert sorted(back) == [303, 403, 403, 403]
+    assert len(house.read(lambda db: identities.of_account(db, person.id))) == 1
 
 
 def test_identity_opens_one_account(house: World, visit: Visit) -> None:

@@ -35,7 +35,7 @@ def send(page: Any, key: str, name: str, data: bytes) -> str:
     page.get_by_label("API key").fill(key)
     page.set_input_files("#file", {"name": name, "mimeType": "application/zip", "buffer": data})
     page.get_by_role("button", name="Upload").click()
-    page.wait_for_selector("button:enabled")
+    page.wait_for_selector("button:not([aria-disabled])")
     return str(page.get_by_role("status").inner_text())
 
 
