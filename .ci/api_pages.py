@@ -179,6 +179,8 @@ same as a page at `/docs`.
 - A key goes as `Authorization: Bearer sk_live_…`. Answers are under `data`; a refusal is `{"error":
   {"code", "message", "place", "mend", "suggestions"}}` with a 4xx or 5xx status. Codes are stable,
   messages are for people.
+- `place` says where: `body.name`, `body.local[1].slug`, `body:3` (its third line), `query.limit`,
+  `path.slug`, `header.Range`, `form.file`; in a file that was sent, its path and line: `SKILL.md:3`.
 - Whatever is not yours is answered like what does not exist: 404, the same code and body.
 - Unknown fields of a body are refused, with the nearest known one. Unknown query parameters are
   left alone.

@@ -24,6 +24,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+class Inside(str):
+    """A place in a file that was sent, as `SKILL.md:3`; no name of a value, though it may look like one."""
+
+    __slots__ = ()
+
+
 class Refusal(Exception):  # noqa: N818 - named by what happened
     """A request that is answered with an error: a stable code, what is wrong, where, and how to mend it."""
 
@@ -55,7 +61,7 @@ class Refusal(Exception):  # noqa: N818 - named by what happened
         """The error object of an answer (contracts/skillzdrive.md 2.1): empty fields are left out."""
         fields: dict[str, object] = {"code": self.code, "message": self.message}
         if self.place is not None:
-            fields["place"] = self.place
+            fields["place"] = str(self.place)
         if self.mend is not None:
             fields["mend"] = self.mend
         if self.suggestions:

@@ -162,7 +162,7 @@ def open_circleci(question: Question, settings: AiQuery, http: httpx2.AsyncClien
     assert repository is not None
     if repository.host not in SLUGS:
         message = f"{NAME} builds repositories on {' and '.join(SLUGS)}, this one lies on {repository.host}"
-        raise Invalid("other-host", message, place="context.repo_url")
+        raise Invalid("other-host", message, place="body.context.repo_url")
     url = check_url(settings.circleci_url, "circleci_url")
     headers = {"Accept": "application/json", "Circle-Token": str(settings.circleci_token)}
     wire = Wire(NAME, http, url, headers, "circleci_token", settings.call_seconds)

@@ -207,7 +207,7 @@ def open_github(question: Question, settings: AiQuery, http: httpx2.AsyncClient)
     if repository.host not in settings.github_hosts:
         hosts = ", ".join(settings.github_hosts)
         message = f"{NAME} is configured for {hosts}, the repository lies on {repository.host}"
-        raise Invalid("other-host", message, place="context.repo_url")
+        raise Invalid("other-host", message, place="body.context.repo_url")
     headers = {
         "Accept": "application/vnd.github+json",
         "Authorization": f"Bearer {settings.github_token}",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import IO
 
-from dynamic_api.errors import Absent, Refusal, Unprocessable, Upstream
+from dynamic_api.errors import Absent, Inside, Refusal, Unprocessable, Upstream
 from dynamic_api.outbound.github import GitHub, Pinned
 from dynamic_api.outbound.github_url import parse_url
 from dynamic_api.outbound.tar_reader import TAR, Archive, TarEntry, TarLimits, read_tar
@@ -126,7 +126,7 @@ def _imported(pinned: Pinned, folder: Folder, policy: Policy) -> Imported:
         artifact = pack(folder.files)
     except Unfit as error:
         message = f"the folder cannot be packed: {error.message}"
-        raise Unprocessable("invalid_skill", message, place=error.place, mend=error.mend) from error
+        raise Unprocessable("invalid_skill", message, place=Inside(error.place), mend=error.mend) from error
     skill, findings = check_folder(folder, policy)
     sha256 = hashlib.sha256(artifact).hexdigest()
     repository = pinned.place.repository

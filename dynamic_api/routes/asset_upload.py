@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from dynamic_api.database.tables.skills import ORGANISATION
-from dynamic_api.errors import Invalid
+from dynamic_api.errors import Invalid, Refusal
 from dynamic_api.routes import forms, sx_answers
 from dynamic_api.routes.decode import refuse_nul
 from dynamic_api.routes.endpoint import Answer, Auth, Call, Endpoint, Mode
@@ -129,7 +129,7 @@ def _targets(db: Connection, call: Call, fields: Mapping[str, str]) -> Sequence[
         except msgspec.MsgspecError as error:
             mend = "send a JSON array of {entity_type, entity_id}"
             raise Invalid("bad_installations", str(error), place="installations", mend=mend) from error
-        return [installs.target(db, row.entity_type, row.entity_id) for row in rows]
+        return [_target(db, row, number) for number, row in enumerate(rows)]
     owner = fields.get("owned_by", "").strip().lower()
     if owner == "repository":
         where = (fields.get("repository_owner", ""), fields.get("repository_name", ""))
@@ -143,6 +143,14 @@ def _targets(db: Connection, call: Call, fields: Mapping[str, str]) -> Sequence[
         mend = "send organization, user or repository"
         raise Invalid("bad_owned_by", f"{owner[:40]!r} is none of those", place="owned_by", mend=mend)
     return None
+
+
+def _target(db: Connection, row: _Entity, number: int) -> Target:
+    try:
+        return installs.target(db, row.entity_type, row.entity_id)
+    except Refusal as refusal:
+        refusal.place = f"form.installations[{number}]"
+        raise
 
 
 ENDPOINTS = (

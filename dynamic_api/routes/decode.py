@@ -30,7 +30,7 @@ def json_body(request: Request, raw: bytes, form: type[T]) -> T:
         raise WrongType(
             "unsupported_media_type",
             f"{media_type or 'no media type'} is not read here",
-            place="Content-Type",
+            place="header.Content-Type",
             mend="send application/json",
         )
     refuse_nul(raw, "body")

@@ -73,12 +73,14 @@ def boundary_of(request: Request) -> bytes:
         raise WrongType(
             "unsupported_media_type",
             f"{media_type} is not read here",
-            place="Content-Type",
+            place="header.Content-Type",
             mend="send multipart/form-data with the part file",
         )
     boundary = options.get(b"boundary", b"")
     if not boundary:
-        raise Invalid(INVALID, "names no boundary", place="Content-Type", mend="let your HTTP library set it")
+        raise Invalid(
+            INVALID, "names no boundary", place="header.Content-Type", mend="let your HTTP library set it"
+        )
     return boundary
 
 
@@ -96,9 +98,9 @@ def parse(raw: bytes, boundary: bytes) -> Form:
     except FormParserError as error:
         raise Invalid(INVALID, f"not a form: {error}", place="body", mend="send one file") from error
     if len(files) > 1:
-        raise Invalid(INVALID, f"{len(files)} files were sent", place="file", mend=ONE)
+        raise Invalid(INVALID, f"{len(files)} files were sent", place="form.file", mend=ONE)
     if len(files) != 1 or files[0].field_name != b"file" or len(texts) > _PARTS:
-        raise Invalid(INVALID, "is missing", place="file", mend=ONE)
+        raise Invalid(INVALID, "is missing", place="form.file", mend=ONE)
     files[0].file_object.seek(0)
     data = files[0].file_object.read()
     name = (files[0].file_name or b"").decode("utf-8", "replace")

@@ -16,6 +16,7 @@ from dynamic_api.errors import Absent, Refusal, Unavailable
 from dynamic_api.routes import answers
 from dynamic_api.routes.base import respond
 from dynamic_api.routes.endpoint import Endpoint
+from dynamic_api.routes.places import located
 
 _SLASHES = re.compile("/{2,}")
 
@@ -48,6 +49,7 @@ class Resource(BaseRoute):
         try:
             response = await respond(self._context, endpoint, Request(scope, receive))
         except Refusal as refusal:
+            refusal.place = located(refusal.place, endpoint)
             if endpoint.refusal is None:
                 raise
             if isinstance(refusal, Unavailable):

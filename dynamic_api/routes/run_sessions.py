@@ -150,7 +150,7 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
 
 
 def _unsatisfiable(size: int) -> Response:
-    refusal = Invalid("bad_range", f"the file has {size} bytes", place="Range", mend="ask for less")
+    refusal = Invalid("bad_range", f"the file has {size} bytes", place="header.Range", mend="ask for less")
     body = encode({"error": refusal.body()}, wrap=False)
     return answered(body, 416, {"Content-Range": f"bytes */{size}"})
 

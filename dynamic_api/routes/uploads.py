@@ -109,7 +109,7 @@ async def process(call: Call) -> Answer:
     ticket = await context.database.write(lambda db: tickets.use(db, token, now=now))
     form = forms.parse(await forms.raw_body(call.request, most), boundary)
     if not form.filename.lower().endswith((".zip", ".skill")):
-        raise Invalid("validation_error", "is not a .zip or .skill", place="file", mend="name it so")
+        raise Invalid("validation_error", "is not a .zip or .skill", place="form.file", mend="name it so")
     name = ticket.filename or form.filename
     read = await context.aside.run(examined.upload, form.data, name, limits)
     await asyncio.to_thread(context.private_store.put, read.version.sha256, [read.artifact])

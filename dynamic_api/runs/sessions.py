@@ -173,7 +173,7 @@ def _require_minutes(row: Session, wish: Wish) -> None:
         raise Invalid(
             "validation_error",
             f"this session was opened for {row.minutes} minutes",
-            place="body.sessionMinutes",
+            place="sessionMinutes",
             mend="leave it out, or leave sessionId out",
         )
 

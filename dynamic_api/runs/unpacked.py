@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dynamic_api.errors import Absent, Unavailable, Unprocessable
+from dynamic_api.errors import Absent, Inside, Unavailable, Unprocessable
 from dynamic_api.memory.public_bytes import PublicBytes
 from dynamic_api.private_store import PrivateStore
 from dynamic_api.sandbox import artifacts
@@ -98,7 +98,9 @@ class Shelf:
             self.folder.mkdir(parents=True, exist_ok=True)
             return inspect(slug, data, artifacts.unpack(self.folder, data, sha256))
         except BadArchive as error:
-            raise Unprocessable(error.code, error.message, place=error.place, mend=error.mend) from error
+            raise Unprocessable(
+                error.code, error.message, place=Inside(error.place), mend=error.mend
+            ) from error
 
 
 def inspect(slug: str, data: bytes, folder: Path) -> Unpacked:

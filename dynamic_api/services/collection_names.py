@@ -11,7 +11,7 @@ LONGEST = 64
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
-def published_name(name: str) -> str:
+def published_name(name: str, place: str = "name") -> str:
     """ "PDF Tools" → "pdf-tools". Raises Unprocessable when nothing is left, or too much."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     shown = _OTHER.sub("-", plain).strip("-")
@@ -19,7 +19,7 @@ def published_name(name: str) -> str:
         raise Unprocessable(
             "unfit_name",
             f"{name!r} makes no name of 1 to {LONGEST} small letters, digits and hyphens",
-            place="name",
+            place=place,
             mend="rename the collection before it is published",
         )
     return shown

@@ -29,6 +29,7 @@ from dynamic_api.services.collection_values import (
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.services.published import Published, no_skill
 
+_NEW_NAME = "newName"
 ALL = "all"
 SHADOWED = "the registry has a collection of this name, and its manifest is served instead; rename this one"
 
@@ -80,7 +81,7 @@ def change(
         _require_scoped(row)
         _set_skills(db, row.id, _ids(db, caller, asked.slugs), now)
     if asked.name is not UNSET:
-        keys.require_name(asked.name)
+        keys.require_name(asked.name, _NEW_NAME)
     _update(db, published, row, asked)
     data = {
         field: value for field in asked.__struct_fields__ if (value := getattr(asked, field)) is not UNSET
@@ -93,7 +94,7 @@ def add(db: Connection, caller: Caller, name: str, slug: str, *, now: int, trace
     """Put what the caller sees on the list. Raises Absent, Invalid for a collection of everything."""
     row = find(db, caller, name)
     _require_scoped(row)
-    (skill_id,) = _ids(db, caller, [slug], "body.skillSlug")
+    (skill_id,) = _ids(db, caller, [slug], "skillSlug")
     new = insert_absent(db, collection_skills, [{"key_id": row.id, "skill_id": skill_id, "added_at": now}])
     if new:
         _record(db, "COLLECTION_SKILL_ADDED", caller, row.id, name, {"slug": slug}, now, trace)
@@ -182,7 +183,7 @@ def _ids(db: Connection, caller: Caller, slugs: Sequence[str], place: str | None
     for number, slug in enumerate(slugs):
         if slug not in found:
             near = visibility.near(slug, found)
-            raise no_skill(slug, near, place or f"body.skillSlugs[{number}]")
+            raise no_skill(slug, near, place or f"skillSlugs[{number}]")
     return list(dict.fromkeys(found[slug].skill_id for slug in slugs))
 
 
@@ -214,12 +215,13 @@ def _update(db: Connection, published: Published, row: Any, asked: Change) -> No
         values["include_shared"] = asked.include_shared
     public = row.published_name is not None if asked.public is UNSET else asked.public
     if values:
-        _try(db, row.id, values, f"there is a collection or key {name!r}", "body.newName")
+        _try(db, row.id, values, f"there is a collection or key {name!r}", _NEW_NAME)
     if public and (asked.public is True or asked.name is not UNSET):
-        shown = published_name(name)
+        place = "name" if asked.name is UNSET else _NEW_NAME
+        shown = published_name(name, place)
         if published.has_collection(name) or published.has_collection(shown):
-            raise _name_taken(f"the registry has a collection {shown!r}", "name")
-        _try(db, row.id, {"published_name": shown}, f"{shown!r} is published by somebody", "name")
+            raise _name_taken(f"the registry has a collection {shown!r}", place)
+        _try(db, row.id, {"published_name": shown}, f"{shown!r} is published by somebody", place)
     elif not public and row.published_name is not None:
         db.execute(update(api_keys).where(api_keys.c.id == row.id).values(published_name=None))
 

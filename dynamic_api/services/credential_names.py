@@ -41,9 +41,9 @@ def require_fit(name: str) -> None:
     """Raise Invalid for what is no name, or would change how a program runs rather than what it knows."""
     if not _NAME.fullmatch(name):
         mend = "letters, digits and _, not beginning with a digit, at most 128"
-        raise Invalid("validation_error", "is not the name of a variable", place="path.name", mend=mend)
+        raise Invalid("validation_error", "is not the name of a variable", place="name", mend=mend)
     if name.upper() in _TAKEN or name.upper().startswith(_TAKEN_FAMILIES):
         mend = "take a name of your own, such as ACME_API_KEY"
         raise Invalid(
-            "reserved_name", f"{name} would steer the program that reads it", place="path.name", mend=mend
+            "reserved_name", f"{name} would steer the program that reads it", place="name", mend=mend
         )

@@ -45,7 +45,7 @@ def put(
     plain = value.encode()
     if len(plain) > rules.value_bytes:
         message = f"more than {rules.value_bytes} bytes"
-        raise TooLarge("payload_too_large", message, place="body.value", mend="keep a shorter value")
+        raise TooLarge("payload_too_large", message, place="value", mend="keep a shorter value")
     # Two at once count one after the other.
     db.execute(select(users.c.id).where(users.c.id == caller.user_id).with_for_update())
     values = {
@@ -127,7 +127,7 @@ def about(user_id: str, name: str) -> str:
 
 def _absent() -> Absent:
     mend = "GET /api/v1/account/credentials lists them"
-    return Absent("credential_not_found", "no such credential", place="path.name", mend=mend)
+    return Absent("credential_not_found", "no such credential", place="name", mend=mend)
 
 
 def _record(db: Connection, event: str, caller: Caller, trace: Trace, name: str, now: int) -> None:

@@ -184,7 +184,7 @@ def replay(
     done = update(deliveries).where(*where, deliveries.c.status != WAITING).values(again)
     if not db.execute(done).rowcount:
         if db.execute(select(deliveries.c.id).where(*where)).first() is None:
-            raise Absent("delivery_not_found", "no such delivery", place="path.delivery_id")
+            raise Absent("delivery_not_found", "no such delivery", place="delivery_id")
         raise Conflict("delivery_waiting", "this delivery is still waiting", mend="look again later")
     audit.record(db, "WEBHOOK_REPLAYED", "webhook", now=now, caller=caller, trace=trace, target_id=hook_id)
     return _delivery(db.execute(select(deliveries).where(*where)).one())

@@ -77,7 +77,7 @@ def choose(db: Connection, published: Published, caller: Caller, wanted: Wanted)
     name = "drive"
     if wanted.scope == "collection":
         name = _needed(wanted.collection, "collectionName", wanted.scope)
-        listed = visibility.listed_in(db, caller, name, place="body.collectionName")
+        listed = visibility.listed_in(db, caller, name, place="collectionName")
         seen = seen if listed is None else [item for item in seen if item.skill_id in listed]
     unique = list(visibility.by_slug(seen).values())
     items, left_out = _items(db, published, caller, unique)
@@ -93,7 +93,7 @@ def _needed(value: str | None, field: str, scope: str) -> str:
         raise Invalid(
             "validation_error",
             f"is missing: the scope {scope!r} needs it",
-            place=f"body.{field}",
+            place=field,
             mend="send it",
         )
     return value
@@ -102,7 +102,7 @@ def _needed(value: str | None, field: str, scope: str) -> str:
 def _one(db: Connection, published: Published, caller: Caller, slug: str) -> Choice:
     """A skill that the caller sees, or else one that everybody may have."""
     try:
-        seen = visibility.find(db, caller, slug)
+        seen = visibility.find(db, caller, slug, place="skillSlug")
     except Absent:
         record = published.offer(slug)
         if record is None:

@@ -69,7 +69,7 @@ def _checked(wanted: Wanted, caller: Caller | None) -> Wanted:
         raise access.refused()
     if caller is None and not wanted.words.strip():
         mend = "send q=…, or call with an API key to list what it sees"
-        raise Invalid("validation_error", "is needed without an API key", place="query.q", mend=mend)
+        raise Invalid("validation_error", "is needed without an API key", place="q", mend=mend)
     return Wanted(wanted.words, min(wanted.limit, MOST), wanted.collection, wanted.body)
 
 
@@ -158,7 +158,7 @@ def _listed(
 ) -> list[Seen]:
     """Those of `seen` on a collection's list. Raises Absent, unless the registry has one of this name."""
     try:
-        listed = visibility.listed_in(db, caller, name, place="query.collection")
+        listed = visibility.listed_in(db, caller, name, place="collection")
     except Absent:
         if catalogue.collection(name) is None:
             raise

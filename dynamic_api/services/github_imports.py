@@ -44,7 +44,7 @@ async def fetch(workshop: Workshop, url: str) -> Reading:
             return await _fetch(workshop, url)
     except TimeoutError as error:
         message = f"the import took more than {workshop.seconds:g} s"
-        raise TimedOut("import_timeout", message, place="body.skillSlug", mend="try again later") from error
+        raise TimedOut("import_timeout", message, place="skillSlug", mend="try again later") from error
 
 
 async def _fetch(workshop: Workshop, url: str) -> Reading:

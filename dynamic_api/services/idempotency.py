@@ -33,7 +33,7 @@ def require_fit(key: str) -> None:
         raise Invalid(
             "validation_error",
             f"must be 1 to {MAX_LENGTH} printable ASCII characters",
-            place="Idempotency-Key",
+            place="header.Idempotency-Key",
             mend="send a UUID",
         )
 
@@ -51,7 +51,7 @@ def recall(db: Connection, once: Once) -> Stored | None:
         raise Conflict(
             "idempotency_key_reused",
             "this key was used for another call",
-            place="Idempotency-Key",
+            place="header.Idempotency-Key",
             mend="send a new key with each new call",
         )
     return Stored(row.status, row.answer)

@@ -76,7 +76,7 @@ async def look_up(database: Database, published: Published, slug: str) -> Offer:
 
     offer = await database.read(find)
     if offer is None:
-        raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), "body.skillSlug")
+        raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), "skillSlug")
     return offer
 
 

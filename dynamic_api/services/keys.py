@@ -92,7 +92,7 @@ def issue(db: Connection, owner: User, name: str, options: KeyOptions, *, now: i
     return made
 
 
-def require_name(name: str) -> None:
+def require_name(name: str, place: str = "name") -> None:
     """Raise Invalid for a name that is empty, too long, or not printable."""
     if (
         not name.strip()
@@ -104,7 +104,7 @@ def require_name(name: str) -> None:
         raise Invalid(
             "validation_error",
             f"must be 1 to {NAME_LENGTH} printable characters without a slash",
-            place="name",
+            place=place,
         )
 
 

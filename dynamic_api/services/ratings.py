@@ -39,14 +39,14 @@ def remove(db: Connection, published: Published, caller: Caller, trace: Trace, s
     skill_id = _id(published, slug)
     own = (ratings.c.skill_id == skill_id, ratings.c.user_id == caller.user_id)
     if not db.execute(delete(ratings).where(*own)).rowcount:
-        raise Absent("rating_not_found", f"you have not rated {slug}", place="path.slug")
+        raise Absent("rating_not_found", f"you have not rated {slug}", place="slug")
     _record(db, "RATING_REMOVED", caller, trace, slug, skill_id, now, None)
 
 
 def _id(published: Published, slug: str) -> str:
     skill: Skill | None = published.offer(slug)
     if skill is None:
-        raise no_skill(slug, place="path.slug")
+        raise no_skill(slug, place="slug")
     return undashed(skill.id)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from dynamic_api.errors import Invalid, TooLarge, Unprocessable
+from dynamic_api.errors import Inside, Invalid, TooLarge, Unprocessable
 from dynamic_api.scan import Advisories, Report, scan
 from dynamic_api.scan.report import Finding as ScanFinding
 from dynamic_api.services.private_skills import Facts, NewVersion
@@ -59,7 +59,7 @@ def read_zip(data: bytes, filename: str | None, limits: Uploads, advisories: Adv
         raise kind(
             error.code,
             error.message,
-            place=error.place or "file",
+            place=Inside(error.place) if error.place else "file",
             mend=error.mend or "zip the folder anew with plain tools",
         ) from error
     folder = _folder(files, filename)
@@ -83,9 +83,9 @@ def take(
     try:
         artifact = pack(folder.files)
     except Unfit as error:
-        raise Unprocessable(error.code, error.message, place=error.place, mend=error.mend) from error
+        raise Unprocessable(error.code, error.message, place=Inside(error.place), mend=error.mend) from error
     report = scan(folder, advisories)
-    require_grade(report, limits)
+    require_grade(report, limits, "file" if origin == UPLOAD else "skillSlug")
     version = NewVersion(
         slug=skill.name,
         type=skill.type,
@@ -145,20 +145,20 @@ def _unfit(findings: tuple[Finding, ...]) -> Invalid:
     return Unprocessable(
         "invalid_skill",
         f"{first.message}" + (f", and {len(errors) - 1} more" if len(errors) > 1 else ""),
-        place=str(rows[0]["place"]),
+        place=Inside(rows[0]["place"]),
         mend=first.mend or "skillpress check names every problem",
         extra={"problems": rows},
     )
 
 
-def require_grade(report: Report, limits: Uploads) -> None:
+def require_grade(report: Report, limits: Uploads, place: str = "file") -> None:
     """Raise Unprocessable for a grade that the settings refuse."""
     worst = limits.refuse_grade
     if worst != "never" and report.grade >= worst:
         raise Unprocessable(
             "scan_refused",
             f"the scan graded this {report.grade}; {worst} and worse are not taken here",
-            place="file",
+            place=place,
             mend="mend what the scan found",
             extra={"findings": [msgspec.to_builtins(item) for item in report.findings[:MOST_FINDINGS]]},
         )

@@ -35,7 +35,7 @@ class Choice(Struct, frozen=True, kw_only=True):
 
 def choose(db: Connection, published: Published, caller: Caller, slug: str) -> Choice:
     """What `slug` is for this key, at its pinned version. Raises Absent, Withdrawn."""
-    seen = visibility.find(db, caller, slug)
+    seen = visibility.find(db, caller, slug, place="skillSlug")
     ordinal, sha256, price = _version(published, seen)
     reason = published.withdrawn([sha256]).get(sha256)
     if reason is not None or seen.state == QUARANTINED:
@@ -76,7 +76,7 @@ def local_only(choice: Choice) -> Unprocessable:
     return Unprocessable(
         "local_only",
         f"{choice.slug} is made to run on your own machine",
-        place="body.skillSlug",
+        place="skillSlug",
         mend="fetch its files from `source`, and run the script there; it costs nothing",
         extra={"source": dict(choice.source)} if choice.source else {},
     )

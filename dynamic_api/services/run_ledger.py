@@ -81,7 +81,7 @@ def under_way() -> Conflict:
     return Conflict(
         "idempotency_in_progress",
         "the run with this key has not ended yet",
-        place="Idempotency-Key",
+        place="header.Idempotency-Key",
         mend="wait, and send the same call again for its answer",
         headers={"Retry-After": "2"},
     )

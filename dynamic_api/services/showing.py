@@ -17,7 +17,7 @@ from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published, no_skill, taken_back
 from registry_builder.core.ledger import QUARANTINED
 
-PLACE = "path.slug"
+PLACE = "slug"
 _NOTHING = b""
 _PRIVATE_SLUGS = "private slugs"
 _SLUG_BYTES = 120

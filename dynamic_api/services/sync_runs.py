@@ -98,7 +98,7 @@ def finalize(
         raise Absent(
             "sync_run_not_found",
             "there is no such run, or it is older than a day and was never finished",
-            place="body.run_id",
+            place="run_id",
             mend="start again with sync/preview",
         )
     if row.answer is not None:

@@ -91,7 +91,7 @@ def once(items: Sequence[T], place: str) -> Mapping[str, T]:
             raise Invalid(
                 "validation_error",
                 f"{item.slug} comes twice",
-                place=f"body.{place}[{number}].slug",
+                place=f"{place}[{number}].slug",
                 mend="name each skill once",
             )
     return found

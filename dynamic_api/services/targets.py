@@ -7,7 +7,7 @@ import asyncio
 from dynamic_api.errors import Refusal, Unprocessable, Upstream
 from dynamic_api.outbound import Outbound
 
-PLACE = "body.target_url"
+PLACE = "target_url"
 
 
 async def require_fit(client: Outbound, url: str, seconds: float) -> None:

@@ -76,7 +76,7 @@ def adopt(db: Connection, caller: Caller, trace: Trace, install_id: str, now: in
         raise Conflict(
             "install_id_claimed",
             "another account has claimed this install id",
-            place="body.install_id",
+            place="install_id",
             mend="make a new install id on this machine",
         )
     theirs = (telemetry_events.c.install_id == install_id, telemetry_events.c.user_id.is_(None))

@@ -78,11 +78,12 @@ def visible(db: Connection, caller: Caller, *, hidden: bool = False) -> list[See
     return _ranked(_rows(db, caller, {}), caller, hidden=hidden)
 
 
-def find(db: Connection, caller: Caller, slug: str, *, hidden: bool = False) -> Seen:
+def find(db: Connection, caller: Caller, slug: str, *, hidden: bool = False, place: str = "slug") -> Seen:
     """What `slug` is for this key: own → team → shared → organisation → published. Raises Absent."""
     found = resolve(db, caller, slug, hidden=hidden)
     if found is None:
-        raise no_skill(slug, near(slug, [item.slug for item in visible(db, caller, hidden=hidden)]))
+        known = [item.slug for item in visible(db, caller, hidden=hidden)]
+        raise no_skill(slug, near(slug, known), place)
     return found
 
 

@@ -135,7 +135,7 @@ def _threshold(event_type: str, value: int | None) -> int | None:
         return None
     if value is None:
         mend = "give the balance at which to tell, 0 or more"
-        raise Invalid("validation_error", f"{event_type} needs it", place="body.threshold_value", mend=mend)
+        raise Invalid("validation_error", f"{event_type} needs it", place="threshold_value", mend=mend)
     return value
 
 
@@ -144,9 +144,7 @@ def _row(db: Connection, user_id: str, hook_id: str) -> Row[Any]:
         select(webhooks).where(webhooks.c.id == hook_id, webhooks.c.user_id == user_id)
     ).one_or_none()
     if row is None:
-        raise Absent(
-            "webhook_not_found", "no such webhook", place="path.id", mend="GET /api/v1/account/webhooks"
-        )
+        raise Absent("webhook_not_found", "no such webhook", place="id", mend="GET /api/v1/account/webhooks")
     return row
 
 

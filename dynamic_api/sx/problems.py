@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dynamic_api.errors import Invalid, TooLarge
+from dynamic_api.errors import Inside, Invalid, TooLarge
 from registry_builder.core.errors import Unfit
 from registry_builder.core.shown import shown
 
@@ -30,7 +30,8 @@ def refusal(problems: Sequence[Problem]) -> Invalid:
     told = problems[:MOST]
     first = told[0]
     if len(problems) == 1:
-        return Invalid(first.code, str(first), place=first.place or None, mend=first.mend or None)
+        place = Inside(first.place) if first.place else None
+        return Invalid(first.code, str(first), place=place, mend=first.mend or None)
     more = f"; and {len(problems) - MOST} more" if len(problems) > MOST else ""
     message = f"{len(problems)} problems: {'; '.join(map(str, told))}{more}"
     extra = {"problems": [problem._asdict() for problem in told]}
@@ -41,5 +42,5 @@ def translated(error: Unfit) -> Invalid:
     """An error of the builder's core as one of the API."""
     form = TooLarge if error.code == "zip-too-big" else Invalid
     where = f"{shown(error.place)}: " if error.place else ""
-    place, mend = error.place or None, error.mend or None
+    place, mend = Inside(error.place) if error.place else None, error.mend or None
     return form(error.code, f"{where}{error.message}", place=place, mend=mend)

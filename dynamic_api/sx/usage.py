@@ -120,14 +120,14 @@ def _lines(body: bytes, limits: UsageLimits) -> Iterator[tuple[int, bytes]]:
     for number, raw in enumerate(body.split(b"\n"), 1):
         if len(raw) > limits.line_bytes:
             what = f"line {number} has {len(raw)} bytes, {limits.line_bytes} are allowed"
-            raise TooLarge("usage-line-too-long", what, place=f"line {number}", mend="report what was used")
+            raise TooLarge("usage-line-too-long", what, place=f"body:{number}", mend="report what was used")
         text = raw.strip()
         if not text:
             continue
         count += 1
         if count > limits.lines:
             what = f"there are more than {limits.lines} lines"
-            raise TooLarge("usage-too-many-lines", what, place=f"line {number}", mend="send them in parts")
+            raise TooLarge("usage-too-many-lines", what, place=f"body:{number}", mend="send them in parts")
         yield number, text
 
 
@@ -144,7 +144,7 @@ def _decoded(number: int, text: bytes) -> _Line:
 def _invalid(number: int, why: str) -> Invalid:
     mend = "send one JSON object a line, with asset_name; nothing of this report was counted"
     what = f"line {number}: {shown(why)}"
-    return Invalid("usage-line-invalid", what, place=f"line {number}", mend=mend)
+    return Invalid("usage-line-invalid", what, place=f"body:{number}", mend=mend)
 
 
 def _key(line: _Line, caller: str, time: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import socket
 import threading
 import time
@@ -27,6 +28,8 @@ from dynamic_api.services.keys import KeyOptions
 from dynamic_api.settings import parse
 
 T = TypeVar("T")
+PLACE = re.compile(r"(body|form)([.:\[].+)?|(query|path|header)\..+|(?!\w+ \d)[^\[\]]*[./:][^\[\]]*")
+"""Where something is wrong: in a part of the request (docs/api.md), or in a file or at a host."""
 _names = itertools.count(1)
 
 
@@ -120,7 +123,7 @@ class World:
         """An HTTP client, with a key or without."""
         if secret is not None:
             headers["authorization"] = f"Bearer {secret}"
-        client = httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        client = _client(self.url, headers)
         self._clients.append(client)
         return client
 
@@ -128,6 +131,25 @@ class World:
         """Close every client."""
         for client in self._clients:
             client.close()
+
+
+def _client(url: str, headers: dict[str, str]) -> httpx2.Client:
+    hooks = {"response": [require_even_place]}
+    return httpx2.Client(base_url=url, headers=headers, trust_env=False, timeout=30, event_hooks=hooks)
+
+
+def require_even_place(response: httpx2.Response) -> None:
+    """Each refusal that any test gets says in the one notation where something is wrong."""
+    if response.status_code < 400 or response.headers.get("content-type") != "application/json":
+        return
+    response.read()
+    body = response.json()
+    error = body.get("error") if isinstance(body, dict) else None
+    if response.request.headers.get("content-type", "").startswith("multipart/"):
+        return  # a file of the zip may have any name
+    for each in (body, error, *(error.get("problems", []) if isinstance(error, dict) else [])):
+        place = each.get("place") if isinstance(each, dict) else None
+        assert place is None or PLACE.fullmatch(place), f"{response.request.url}: {place!r} in {body}"
 
 
 def listening() -> tuple[socket.socket, str]:
@@ -184,7 +206,7 @@ def world(
 
     with (
         serving(in_loop, listener) as url,
-        httpx2.Client(base_url=url, trust_env=False, timeout=30) as anonymous,
+        _client(url, {}) as anonymous,
     ):
         made = World(app, url, clock, data.path, registry, anonymous, loops[0])
         try:

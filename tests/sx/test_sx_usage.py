@@ -84,7 +84,7 @@ def test_broken_line_among_good_ones_refuses_them_all_by_its_number(broken: str)
         events(LINE, "", broken, LINE)
     assert caught.value.code == "usage-line-invalid"
     assert caught.value.message.startswith("line 3: ")
-    assert caught.value.place == "line 3"
+    assert caught.value.place == "body:3"
 
 
 def test_lines_that_only_add_up_to_the_right_number_are_refused() -> None:
@@ -107,9 +107,9 @@ def test_bytes_that_are_no_utf8_are_refused() -> None:
 @pytest.mark.parametrize(
     ("lines", "code", "place"),
     [
-        ([LINE, {"asset_name": "x" * (1 << 20)}], "usage-line-too-long", "line 2"),
-        ([LINE, LINE, "", LINE], "usage-too-many-lines", "line 4"),
-        ([LINE, LINE, LINE], "usage-too-many-lines", "line 3"),
+        ([LINE, {"asset_name": "x" * (1 << 20)}], "usage-line-too-long", "body:2"),
+        ([LINE, LINE, "", LINE], "usage-too-many-lines", "body:4"),
+        ([LINE, LINE, LINE], "usage-too-many-lines", "body:3"),
     ],
 )
 def test_report_that_is_too_long(lines: list[object], code: str, place: str) -> None:
