@@ -69,7 +69,7 @@ def test_services_name_the_value_and_not_the_part_of_the_request() -> None:
     ("request_of", "place"),
     [
         (("POST", "/api/v1/collections", {"json": {"name": "a/b"}}), "body.name"),
-        (("POST", "/api/v1/collections", {"json": {"nam": "x"}}), "body.nam"),
+        (("POST", "/api/v1/collections", {"json": {"naming": "x"}}), "body.naming"),
         (("POST", "/api/v1/collections", {"content": b"{", "headers": HTML}), "header.Content-Type"),
         (("POST", "/api/v1/collections", {"content": b"{"}), "body"),
         (("PATCH", "/api/v1/collections/none", {"json": {"newName": "x"}}), "path.name"),
