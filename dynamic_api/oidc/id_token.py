@@ -59,7 +59,7 @@ def person_of(text: str, keys: KeySet, expected: Expected) -> Person:
     claims = _signed(text, keys, expected)
     try:
         claims.validate(now=expected.now, leeway=expected.leeway_seconds)
-    except JoseError as error:
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise refused(f"its ID token does not hold: {_told(error)}") from error
     subject = str(claims["sub"])
     if not 1 <= len(subject) <= 255 or not subject.isprintable():

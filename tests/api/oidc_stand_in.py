@@ -14,7 +14,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, Key, RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -70,7 +70,8 @@ class StandIn:
         """A token by `key`, RS256 unless the header says otherwise."""
         key = key or self.rsa
         algorithm = header.get("alg", "RS256")
-        return jwt.encode({"alg": algorithm, "kid": key.kid, **header}, claims, key, algorithms=[algorithm])
+        payload = json.dumps(claims).encode()
+        return jws.serialize_compact({"alg": algorithm, "kid": key.kid, **header}, payload, key, [algorithm])
 
     def app(self) -> Starlette:
         routes = [

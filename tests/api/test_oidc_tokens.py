@@ -12,6 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -109,6 +111,14 @@ def no_object(provider: StandIn, _: Claims) -> str:
     return jws.serialize_compact({"alg": "RS256", "kid": "rsa"}, b"[]", provider.rsa)
 
 
+def crit(provider: StandIn, claims: Claims) -> str:
+    """RFC 7515, 4.1.11: whoever does not know what is critical must refuse it."""
+    text = f"{part({'alg': 'RS256', 'kid': 'rsa', 'crit': ['x'], 'x': 1})}.{part(claims)}"
+    key: Any = provider.rsa
+    signature = key.private_key.sign(text.encode(), PKCS1v15(), SHA256())
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
 def own_key(provider: StandIn, claims: Claims) -> str:
     """The header brings the key along."""
     return provider.signed(claims, ATTACKER, jwk=ATTACKER.as_dict(private=False))
@@ -148,6 +158,7 @@ FORGED: dict[str, tuple[Forge, str]] = {
     "key of another kind": (lambda p, c: p.signed(c, kid="ec"), "signed as it must be"),
     "no token": (lambda _p, _c: "hello", "signed as it must be"),
     "JSON that is no object": (no_object, "signed as it must be"),
+    "an extension that we do not know": (crit, "signed as it must be"),
     "too long": (lambda p, c: p.signed({**c, "more": "x" * 70_000}), "too long"),
 }
 
@@ -170,6 +181,21 @@ GOOD: dict[str, Forge] = {
         at_hash=base64.urlsafe_b64encode(hashlib.sha256(b"opaque").digest()[:16]).rstrip(b"=").decode()
     ),
 }
+
+
+ODD: list[object] = [{}, [], ["x", 7], {"a": {"b": []}}, "", -1, 1e300, True, "\ud800", "\x00", "x" * 300]
+
+
+@pytest.mark.parametrize(
+    "claim", ["iss", "sub", "aud", "exp", "iat", "nbf", "nonce", "azp", "at_hash", "amr"]
+)
+def test_claim_of_another_kind_is_no_fault_of_ours(house: World, visit: Visit, claim: str) -> None:
+    for value in ODD:
+        visit.provider.forge = saying(**{claim: value})
+        status = Visit(house, visit.provider).sign_in().status_code
+        far = claim in {"exp", "iat"} and isinstance(value, int | float)
+        harmless = far or claim in {"nbf", "at_hash", "azp", "amr"}
+        assert status == 401 or (harmless and status == 303), (value, status)
 
 
 @pytest.mark.parametrize("case", GOOD)
