@@ -21,7 +21,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _BYTES = "application/octet-stream"
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Accept-Ranges": "bytes"}
 _ELSEWHERE = ("session_elsewhere",)
-_ONE = "/api/v1/runs/sessions/{id}"
+_ONE = "/api/v1/runs/sessions/{sessionId}"
 _FILE = _ONE + "/files/{path:path}"
 
 
@@ -106,13 +106,13 @@ def _row(session: Session) -> Row:
 
 async def files(call: Call) -> Files:
     directory = call.query.directory
-    rows = await call.context.runs.files(call.caller, call.path["id"], directory)
+    rows = await call.context.runs.files(call.caller, call.path["sessionId"], directory)
     items = (FileItem(row.path, row.kind, row.size, written(int(row.modified * 1000))) for row in rows)
     return Files(directory, tuple(items))
 
 
 async def read(call: Call) -> Response:
-    context, caller, session_id, path = call.context, call.caller, call.path["id"], _path(call)
+    context, caller, session_id, path = call.context, call.caller, call.path["sessionId"], _path(call)
     wanted: Lines = call.query
     if wanted.start_line is not None or wanted.limit is not None:
         first, count = wanted.start_line or 1, wanted.limit or 1000
@@ -134,7 +134,7 @@ async def _chunks(call: Call, path: str, begin: int, end: int) -> AsyncIterator[
     """Bytes from `begin` to `end`; when the file became shorter, zeros, for the length was promised."""
     while begin < end:
         size = min(CHUNK, end - begin)
-        part = await call.context.runs.part(call.caller, call.path["id"], path, begin, size)
+        part = await call.context.runs.part(call.caller, call.path["sessionId"], path, begin, size)
         yield part.data.ljust(size, b"\0")
         begin += size
 
@@ -158,7 +158,7 @@ def _unsatisfiable(size: int) -> Response:
 async def put(call: Call) -> Answer:
     path = _path(call)
     data = await raw_body(call.request, call.context.settings.runs.input_bytes)
-    await call.context.runs.put(call.caller, call.trace, call.path["id"], path, data)
+    await call.context.runs.put(call.caller, call.trace, call.path["sessionId"], path, data)
     return Answer(Written(path, len(data)))
 
 
@@ -168,8 +168,8 @@ def _path(call: Call) -> str:
 
 
 async def close(call: Call) -> Closed:
-    await call.context.runs.close(call.caller, call.trace, call.path["id"])
-    return Closed(call.path["id"])
+    await call.context.runs.close(call.caller, call.trace, call.path["sessionId"])
+    return Closed(call.path["sessionId"])
 
 
 ENDPOINTS = (
