@@ -92,9 +92,9 @@ def _signature(context: Context, proposal_id: str) -> str:
 
 
 def _page(title: str, content: str, status: int = 200) -> Response:
-    return HTMLResponse(
-        pages.filled("device.html", title=escape(title), head="", content=content), status, _HEADERS
-    )
+    mark = "Error: " if status >= 400 else ""
+    text = pages.filled("device.html", title=escape(title), mark=mark, head="", content=content)
+    return HTMLResponse(text, status, _HEADERS)
 
 
 ENDPOINTS = (
