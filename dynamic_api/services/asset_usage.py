@@ -11,10 +11,23 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+)
 
 from dynamic_api.database import bulk
-from dynamic_api.database.tables import usage_events, usage_reports
+from dynamic_api.database.tables import skills, usage_events, usage_reports
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
+from dynamic_api.services.caller import Caller
 from dynamic_api.sx.usage import read_usage
 
 BYTES = 256 * 1024
@@ -115,10 +128,21 @@ def moment(now: int) -> datetime:
     return datetime.fromtimestamp(now / 1000, UTC)
 
 
-def page(db: Connection, wanted: Filter, after: tuple[int, str] | None, limit: int) -> list[Used]:
-    """Uses, newest first, from the first one after (time, id)."""
+def _of_others(caller: Caller) -> ColumnElement[bool]:
+    """Whether a name is known here only as that of somebody else's private assets."""
+    named = skills.c.slug == usage_events.c.asset_name
+    known = skills.c.namespace.in_((PUBLISHED, ORGANISATION, caller.user_id))
+    return and_(exists().where(named, ~known), ~exists().where(named, known))
+
+
+def page(
+    db: Connection, caller: Caller, wanted: Filter, after: tuple[int, str] | None, limit: int
+) -> list[Used]:
+    """Uses that the caller may read of, newest first, from the first one after (time, id)."""
     event = usage_events.c
     query = select(usage_events).order_by(event.at.desc(), event.id.desc()).limit(limit)
+    if not caller.is_staff:
+        query = query.where(or_(event.reporter_id == caller.user_id, ~_of_others(caller)))
     if after is not None:
         query = query.where(or_(event.at < after[0], and_(event.at == after[0], event.id < after[1])))
     for column, value in (

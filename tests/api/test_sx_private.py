@@ -142,3 +142,19 @@ def test_whoever_brings_a_deleted_asset_back_answers_for_it(
     with pytest.raises(PermissionDenied):
         sx.add(skill_folder(tmp_path, name, " mine"), name=name)
     assert installed(other)[name] == "3"
+
+
+def test_who_uses_it_is_told_to_its_owner_alone(
+    api: World, sx: SxClient, person: Person, name: str, tmp_path: Path
+) -> None:
+    """`sx stats`: neither name nor users of what is somebody else's."""
+    uploaded(api, person, name)
+    stranger = client(api, api.person(), tmp_path / "stranger")
+    event = {"asset_name": name, "asset_version": "1", "asset_type": "skill"}
+    sx.report_usage(event)
+    api.settle()
+    assert sx.stats(asset=name).by_asset == {name: 1}
+    assert stranger.stats(asset=name).events == []
+    stranger.report_usage(event)
+    api.settle()
+    assert stranger.stats(asset=name).by_asset == {name: 1}

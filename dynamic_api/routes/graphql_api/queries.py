@@ -173,7 +173,7 @@ def usage(scope: Scope, first: int | None = None, after: str | None = None, **gi
         since=_milliseconds(given.get("since")),
         until=_milliseconds(given.get("until")),
     )
-    found = asset_usage.page(scope.db, wanted, moment_cursor(after), size + 1)
+    found = asset_usage.page(scope.db, scope.caller, wanted, moment_cursor(after), size + 1)
     return connection(found, size, _at, lambda page: [_used(each) for each in page])
 
 
