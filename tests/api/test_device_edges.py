@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dynamic_api.services import access
+from tests.api.oidc_room import PROXY
 from tests.api.test_sx_login import CLIENT, GRANT, ask, decide, form_of, sign_in, start
-from tests.api.world import Person, World
+from tests.api.world import Person, World, world
+from tests.databases import KINDS, new_url
 
-MINUTE = 60_000
+
+@pytest.fixture(scope="module", params=KINDS)
+def house(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, registry: Path
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp(f"edges-{request.param}")
+    url = new_url(request.param, folder, request)
+    with world(folder / "data", url, {"server": PROXY}, registry) as made:
+        yield made
+
+
+@pytest.fixture
+def api(house: World) -> World:
+    """Each test comes from an address of its own: logins are limited for each."""
+    house.address = "203." + ".".join(map(str, secrets.token_bytes(3)))
+    house.anonymous.headers["x-forwarded-for"] = house.address
+    return house
+
+
+@pytest.fixture
+def person(api: World) -> Person:
+    return api.person()
 
 
 def at_once(work: Callable[[], Any], times: int = 8) -> list[Any]:

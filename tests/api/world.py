@@ -68,6 +68,8 @@ class World:
     registry: Path | None
     anonymous: httpx2.Client
     loop: asyncio.AbstractEventLoop
+    address: str | None = None
+    """Where new clients say that they come from, in a world that believes them (oidc_room.PROXY)."""
     _clients: list[httpx2.Client] = field(default_factory=list)
 
     @property
@@ -123,6 +125,8 @@ class World:
         """An HTTP client, with a key or without."""
         if secret is not None:
             headers["authorization"] = f"Bearer {secret}"
+        if self.address is not None:
+            headers.setdefault("x-forwarded-for", self.address)
         client = _client(self.url, headers)
         self._clients.append(client)
         return client
