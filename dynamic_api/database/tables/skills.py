@@ -26,7 +26,7 @@ skills = Table(
     Column("namespace", String(32), nullable=False),
     Column("slug", String(64), nullable=False, index=True),
     Column("type", String(32), nullable=False, server_default="skill"),
-    Column("name", String(200), nullable=False),
+    Column("name", String(200), nullable=False, index=True),
     Column("description", Text, nullable=False, server_default=""),
     Column("tags", Text, nullable=False, server_default="[]"),
     Column("category", String(16), nullable=False),

@@ -241,6 +241,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("namespace", "slug", name=op.f("uq_skills_namespace_slug")),
     )
     with op.batch_alter_table("skills", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_skills_name"), ["name"], unique=False)
         batch_op.create_index(batch_op.f("ix_skills_owner_id"), ["owner_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_skills_slug"), ["slug"], unique=False)
 
@@ -523,6 +524,7 @@ def downgrade() -> None:
     with op.batch_alter_table("skills", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_skills_slug"))
         batch_op.drop_index(batch_op.f("ix_skills_owner_id"))
+        batch_op.drop_index(batch_op.f("ix_skills_name"))
 
     op.drop_table("skills")
     with op.batch_alter_table("ratings", schema=None) as batch_op:
