@@ -6,10 +6,14 @@ import os
 import signal
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 MAY_SKIP: frozenset[str] = frozenset()
 """Node ids that CI may skip. Each entry needs a reason beside it."""
+
+_SLOW = (hypothesis.HealthCheck.too_slow,)
+"""What says more about the machine than about the code."""
 
 GIT_SETTINGS = {
     "user.name": "Test Author",
@@ -25,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     A shell's background job ignores SIGINT, and so would every server that a test starts and interrupts.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    hypothesis.settings.register_profile("any-machine", deadline=None, suppress_health_check=_SLOW)
+    hypothesis.settings.load_profile("any-machine")
     os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
     os.environ["GIT_CONFIG_COUNT"] = str(len(GIT_SETTINGS))

@@ -156,7 +156,7 @@ def test_slips_in_short_words(word: str, words: tuple[str, ...]) -> None:
     assert near_words(there, word) == words
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(corpora(), st.lists(WORD, min_size=1, max_size=3).map(" ".join))
 def test_few_skills_are_found_as_many_are(skills: list[Given], query: str) -> None:
     """Private skills in memory, by the groups and the order of the local file."""
@@ -227,7 +227,7 @@ def test_no_query_means_anything_to_sqlite(tmp_path: Path, query: str, body: boo
         assert [skill.slug for skill in catalogue.search("pdf")] == ["pdf-tools", "invoice", "docx-report"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(), st.booleans())
 def test_no_text_at_all_is_refused(hostile_catalogue: Catalogue, query: str, body: bool) -> None:
     hostile_catalogue.search(query, body=body)
@@ -239,7 +239,7 @@ def hostile_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return catalogue_of(tmp_path_factory.mktemp("hostile"))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(corpora(), st.lists(WORD, min_size=1, max_size=3).map(" ".join), st.integers(1, 6))
 def test_search_finds_what_the_slow_one_finds_in_the_same_order(
     skills: list[Given], query: str, limit: int
@@ -248,7 +248,7 @@ def test_search_finds_what_the_slow_one_finds_in_the_same_order(
         assert found(Path(place), query, skills, limit=limit) == slow_search.search(skills, query, limit)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(corpora(), st.randoms(use_true_random=False), WORD)
 def test_the_order_of_loading_decides_nothing(skills: list[Given], chance: random.Random, query: str) -> None:
     other = list(skills)

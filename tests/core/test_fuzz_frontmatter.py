@@ -12,9 +12,7 @@ from registry_builder.core.folder import File, Folder
 from registry_builder.core.frontmatter import read_front_matter
 from registry_builder.core.rules import Policy, check_folder
 
-EXAMPLES = settings(
-    max_examples=600, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+EXAMPLES = settings(max_examples=600, database=None, suppress_health_check=[HealthCheck.too_slow])
 
 PIECES = st.sampled_from(
     [

@@ -275,7 +275,7 @@ TOML_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(custom=st.dictionaries(KEYS, TOML_VALUES, min_size=1, max_size=4))
 def test_custom_section_survives_whole(custom: dict[str, Any]) -> None:
     import tomli_w

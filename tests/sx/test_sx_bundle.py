@@ -318,7 +318,7 @@ others = st.dictionaries(
 forms = st.builds(Form, name=st.none() | texts, version=st.none() | texts, type=st.none() | kinds)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(assets, kinds, others, forms)
 def test_upload_is_refused_or_installable(
     asset: dict[str, object], kind: str, others: dict[str, object], form: Form

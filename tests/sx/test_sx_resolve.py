@@ -342,7 +342,7 @@ def places(entry: Entry) -> object:
     return {repository.key: set(paths) or "whole" for repository, paths in keys if repository}
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(drawn_assets(), drawn_installs, st.sampled_from([USER, BOT]), profiles)
 def test_resolver_agrees_with_the_slow_one_and_sx_takes_its_lock(
     assets: list[Asset], installs: list[Install], who: Caller, profile: frozenset[str] | None

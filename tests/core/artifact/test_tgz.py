@@ -137,7 +137,7 @@ def test_prefix_may_be_another_or_none() -> None:
         pack_tgz(EXAMPLE, "../")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(FILES)
 def test_packed_files_are_read_back_or_refused(files: list[File]) -> None:
     try:

@@ -193,7 +193,7 @@ def edited(data: bytes, edits: list[tuple[str, int, int]]) -> bytes:
     return data
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_500)
 @given(seed=st.sampled_from(SEEDS), edits=EDITS)
 def test_damaged_zip_is_refused_or_read_as_zipfile_reads_it(
     seed: bytes, edits: list[tuple[str, int, int]]
@@ -206,7 +206,7 @@ def test_damaged_zip_is_refused_or_read_as_zipfile_reads_it(
     assert {file.path: file.data for file in found} == seen_by_zipfile(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200))
 def test_noise_is_refused(noise: bytes) -> None:
     with pytest.raises(BadArchive):

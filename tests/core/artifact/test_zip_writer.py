@@ -139,7 +139,7 @@ def test_members_serve_for_several_zips() -> None:
     assert assemble([member(more), *members]) == pack([*EXAMPLE, more])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(FILES)
 def test_packed_files_are_read_back_or_refused(files: list[File]) -> None:
     try:

@@ -174,7 +174,7 @@ def test_folder_that_repeats_what_is_looked_for_cannot_hide_behind_it() -> None:
     assert (found.grade, [row.rule for row in found.findings]) == ("D", ["scan-incomplete"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         ["a.py", "a.sh", "a.md", "a.js", "package.json", "requirements.txt", "pyproject.toml", "a"]
