@@ -339,6 +339,7 @@ BOMB = gzip.compress(bytes(40_000_000))
         (tar(SKILL, (info("skills/pdf/skill.md"), b"x")), "invalid_skill"),
         (tar(SKILL, (info("skills/pdf/e\u0301.md"), b"x")), "invalid_skill"),
     ],
+    ids=range(20),  # the bytes of some have the time in them, and workers must agree on names
 )
 def test_hostile_archive_is_refused(repository: Path, archive: bytes, code: str) -> None:
     async def scenario(stand: Stand) -> None:
