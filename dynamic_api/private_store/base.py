@@ -50,11 +50,11 @@ class PrivateStore(Protocol):
 def check_key(sha256: str) -> None:
     """Raise Absent for what cannot be a key."""
     if not _SHA256.fullmatch(sha256):
-        raise absent(sha256)
+        raise absent()
 
 
-def absent(sha256: str) -> Absent:
-    return Absent("not_found", "these bytes are not there", place=sha256[:64])
+def absent() -> Absent:
+    return Absent("not_found", "these bytes are not there", place="sha256")
 
 
 def unavailable(why: str) -> Unavailable:

@@ -82,7 +82,7 @@ class FolderPrivateStore:
                 return self._path(sha256).open("rb")
             except (FileNotFoundError, NotADirectoryError):
                 self.ready()
-                raise absent(sha256) from None
+                raise absent() from None
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

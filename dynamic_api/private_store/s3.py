@@ -128,5 +128,5 @@ def _translated(sha256: str) -> Iterator[None]:
     except (ClientError, BotoCoreError) as error:
         refusal = refusal_of(error, sha256)
         if isinstance(refusal, Missing):
-            raise absent(sha256) from error
+            raise absent() from error
         raise unavailable(f"the private bucket fails: {refusal.message}") from error

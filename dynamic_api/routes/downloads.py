@@ -86,7 +86,7 @@ async def fetch_private(call: Call) -> Response:
     await context.database.read(lambda db: links.require_good(db, context.published, sha256, link.holder))
     if (target := store.elsewhere(sha256, link.filename)) is not None:
         if not await asyncio.to_thread(store.exists, sha256):
-            raise absent(sha256)
+            raise absent()
         return RedirectResponse(target, 302, _NO_STORE)
     chunks = await asyncio.to_thread(store.stream, sha256)
     headers = {**_NO_STORE, "Content-Disposition": disposition(link.filename)}

@@ -120,7 +120,7 @@ def _whole(reply: Reply) -> Response:
 async def scripts(call: Call) -> Scripts:
     context, slug = call.context, call.path["slug"]
     choice = await context.database.read(
-        lambda db: run_choice.choose(db, context.published, call.caller, slug)
+        lambda db: run_choice.choose(db, context.published, call.caller, slug, place="slug")
     )
     unpacked = await context.runs.parts.shelf.get(
         choice.slug, choice.sha256, is_published=choice.is_published

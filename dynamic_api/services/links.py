@@ -32,7 +32,7 @@ def require_good(db: Connection, published: Published, sha256: str, holder_id: s
         raise taken_back(reason)
     lost = _out_of_reach(db, holder_id, digests)
     if lost and lost.difference(published.by_sha256s(lost)):
-        raise absent(sha256)
+        raise absent()
 
 
 def _out_of_reach(db: Connection, holder_id: str, digests: Sequence[str]) -> set[str]:

@@ -33,10 +33,12 @@ class Choice(Struct, frozen=True, kw_only=True):
     source: Mapping[str, object]
 
 
-def choose(db: Connection, published: Published, caller: Caller, slug: str) -> Choice:
+def choose(
+    db: Connection, published: Published, caller: Caller, slug: str, place: str = "skillSlug"
+) -> Choice:
     """What `slug` is for this key, at its pinned version. Raises Absent, Withdrawn."""
-    seen = visibility.find(db, caller, slug, place="skillSlug")
-    ordinal, sha256, price = _version(published, seen)
+    seen = visibility.find(db, caller, slug, place=place)
+    ordinal, sha256, price = _version(published, seen, place)
     reason = published.withdrawn([sha256]).get(sha256)
     if reason is not None or seen.state == QUARANTINED:
         raise taken_back(reason or QUARANTINED)
@@ -51,14 +53,14 @@ def choose(db: Connection, published: Published, caller: Caller, slug: str) -> C
     )
 
 
-def _version(published: Published, seen: Seen) -> tuple[int, str, int]:
+def _version(published: Published, seen: Seen, place: str) -> tuple[int, str, int]:
     """Ordinal, digest and price. A private skill is run for nothing."""
     if not seen.is_published:
         return seen.ordinal, seen.sha256, 0
     record = published.by_ids([seen.skill_id]).get(seen.skill_id)
     version = version_of(seen, record)
     if record is None or version is None:
-        raise no_skill(seen.slug, place="skillSlug")
+        raise no_skill(seen.slug, place=place)
     return version.ordinal, version.sha256, record.credit_cost_per_use
 
 
