@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+import uuid
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
+from s3_server import ELSEWHERE, empty_place, s3_server
 
 MAY_SKIP: frozenset[str] = frozenset()
 """Node ids that CI may skip. Each entry needs a reason beside it."""
@@ -55,6 +57,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     if report.skipped:
         _refuse_skip(report)
     return report
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of an S3 server on loopback; the environment has credentials that it takes."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_address(request: pytest.FixtureRequest) -> str:
+    """The address of an empty place in an S3 bucket, ours or elsewhere."""
+    if ELSEWHERE:
+        place, _, options = ELSEWHERE.partition("?")
+        return f"{place.rstrip('/')}/{uuid.uuid4().hex}?{options}"
+    return empty_place(request.getfixturevalue("s3_endpoint"))
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -1,7 +1,7 @@
 """Our side: one call at a time, to a child at the other end of two pipes.
 
 The child is started with the first call. Its input ends with this process, however that ends, and so does it.
-When it dies in the middle, the call is made once more by another.
+When it dies in the middle, the call is made once more by another. Why not a pool: ADR 0022.
 """
 
 from __future__ import annotations

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import delete, select, update
 
 from dynamic_api.database.tables import shares, skills, team_members
+from tests import s3_server
 from tests.api import shelf
 from tests.api.packages import skill_zip
 from tests.api.test_downloads import made
 from tests.api.test_uploads import upload
 from tests.api.world import Person, World, world
 
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
-
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """The URL of an S3 server on loopback; the environment has credentials that it takes."""
-    before = dict(os.environ)
-    os.environ.update(CREDENTIALS)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture(scope="module")
-def bucketed(endpoint: str, tmp_path_factory: pytest.TempPathFactory, registry: Path) -> Iterator[World]:
+def bucketed(s3_endpoint: str, tmp_path_factory: pytest.TempPathFactory, registry: Path) -> Iterator[World]:
     """The API with its private store in an S3 bucket."""
-    client = boto3.client("s3", endpoint_url=endpoint)
-    client.create_bucket(Bucket="private")
-    client.close()
-    address = f"s3://private/kept?endpoint_url={endpoint}&region=us-east-1"
+    address = s3_server.address(s3_endpoint, s3_server.new_bucket(s3_endpoint), "kept")
     folder = tmp_path_factory.mktemp("bucketed")
     with world(folder / "data", None, {"data": {"private_store": address}}, registry) as api:
         yield api

@@ -10,9 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import boto3
-import pytest
 from catalogue.world import World, dump, fresh
-from moto.server import ThreadedMotoServer
+from s3_server import new_bucket
 
 from dynamic_api.catalogue import Status
 from registry_builder.core.errors import Busy
@@ -51,26 +50,16 @@ def test_a_plain_web_server_is_enough(bare: World) -> None:
         assert dump(bare.folder) == fresh(bare)
 
 
-def test_s3_is_followed_too(bare: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        client = boto3.client("s3", endpoint_url=endpoint)
-        client.create_bucket(Bucket="registry")
-        for path in bare.bucket.rglob("*"):
-            if path.is_file():
-                client.put_object(
-                    Bucket="registry", Key=path.relative_to(bare.bucket).as_posix(), Body=path.read_bytes()
-                )
-        client.close()
-        assert followed(bare, f"s3://registry?endpoint_url={endpoint}").fault is None
-        assert dump(bare.folder) == fresh(bare)
-    finally:
-        server.stop()
+def test_s3_is_followed_too(bare: World, s3_endpoint: str) -> None:
+    bucket = new_bucket(s3_endpoint)
+    client = boto3.client("s3", endpoint_url=s3_endpoint)
+    for path in bare.bucket.rglob("*"):
+        if path.is_file():
+            key = path.relative_to(bare.bucket).as_posix()
+            client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+    client.close()
+    assert followed(bare, f"s3://{bucket}?endpoint_url={s3_endpoint}").fault is None
+    assert dump(bare.folder) == fresh(bare)
 
 
 def followed(world: World, address: str) -> Status:

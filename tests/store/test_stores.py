@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from store.conftest import ELSEWHERE
+from s3_server import ELSEWHERE
 
 from registry_builder.core.errors import Busy, Foreign, Missing, Misuse, Refusal, Trouble
 from registry_builder.store.base import Listed, Store

@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 from history import Registry, make_repo, skill
 from signed_registry import NOW, Signatures
-from store.conftest import s3_address, s3_endpoint
 
 from registry_builder.store.memory import MemoryStore
 from registry_builder.trust import ceremony
 from registry_builder.trust.metadata import Lifetimes
-
-__all__ = ["s3_address", "s3_endpoint"]
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import uvicorn
 from history import Registry, Repo, make_repo, skill
-from store.conftest import s3_address, s3_endpoint
 from verify.conftest import BASE, FLAGS, World, fill, look, store_of
 
 from dynamic_api.server.static import published
@@ -26,7 +25,6 @@ from registry_builder.store.memory import MemoryStore
 from registry_builder.store.target import open_store
 from registry_builder.store.web import WebReader
 
-__all__ = ["s3_address", "s3_endpoint"]
 WORDS = ["--base-url", BASE, "--name", "reg"]
 
 

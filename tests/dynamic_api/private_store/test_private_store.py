@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,23 +14,18 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import httpx2
 import pytest
-from moto.server import ThreadedMotoServer
 
 from dynamic_api.errors import Absent, Invalid, Unavailable
 from dynamic_api.private_store import PrivateStore, disposition, open_private_store
 from dynamic_api.private_store.base import CHUNK
 from registry_builder.core.errors import Misuse
+from tests import s3_server
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 BODY = b"private bytes"
 KEY = hashlib.sha256(BODY).hexdigest()
 BIG = bytes(range(256)) * (9 * 2**20 // 256) + b"end"
 NAMES = ["pdf.zip", "a b.zip", 'q"uote\r\nX: y.zip', "größe.zip", "../../etc/passwd", ""]
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "us-east-1",
-}
 
 
 @dataclass
@@ -55,30 +49,12 @@ class Kept:
         return found
 
 
-@pytest.fixture(scope="session")
-def private_endpoint() -> Iterator[str]:
-    """The URL of an S3 server on loopback; the environment has credentials that it takes."""
-    before = dict(os.environ)
-    os.environ.update(CREDENTIALS)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-    os.environ.clear()
-    os.environ.update(before)
-
-
 @pytest.fixture(params=["folder", "s3"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     address = str(tmp_path / "data" / "private")
     if request.param == "s3":
-        endpoint = request.getfixturevalue("private_endpoint")
-        bucket = f"b{uuid.uuid4().hex}"
-        client = boto3.client("s3", endpoint_url=endpoint)
-        client.create_bucket(Bucket=bucket)
-        client.close()
-        address = f"s3://{bucket}/private?endpoint_url={endpoint}&region=us-east-1"
+        endpoint = request.getfixturevalue("s3_endpoint")
+        address = s3_server.address(endpoint, s3_server.new_bucket(endpoint), "private")
     store = open_private_store(address)
     yield Kept(store, address)
     if request.param == "s3":
@@ -209,8 +185,8 @@ def test_folder_that_is_gone_is_trouble_and_not_empty(tmp_path: Path) -> None:
     assert store.get(KEY) == BODY
 
 
-def test_bucket_that_is_gone_is_trouble_and_not_empty(private_endpoint: str) -> None:
-    store = open_private_store(f"s3://not-there?endpoint_url={private_endpoint}&region=us-east-1")
+def test_bucket_that_is_gone_is_trouble_and_not_empty(s3_endpoint: str) -> None:
+    store = open_private_store(f"s3://not-there?endpoint_url={s3_endpoint}&region=us-east-1")
     for call in (store.get, store.stream, lambda name: store.put(name, [BODY]), lambda _: store.ready()):
         with pytest.raises(Unavailable):
             call(KEY)
