@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry_builder.core.errors import Busy, Misuse, Trouble
+from registry_builder.core.errors import Busy, Missing, Misuse, Trouble
 
 DATABASE = "skillpress.db"
 SECRET_FILE = "secret.key"  # noqa: S105 - a file name
@@ -49,13 +49,23 @@ class DataFolder:
 
 
 def open_folder(path: Path) -> DataFolder:
-    """The data directory at `path`, made when it is not there. Raises Trouble."""
+    """The data directory at `path`, made when it is not there, as a server may. Raises Trouble."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         (path / PRIVATE).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         mend = "name a directory that this user may write to, with --data"
         raise Trouble("no-data", f"cannot use it: {error.strerror}", place=str(path), mend=mend) from error
+    return DataFolder(path.resolve())
+
+
+def found_folder(path: Path, holding: str | None) -> DataFolder:
+    """The data directory at `path`, which holds what is named there; nothing is made. Raises Missing."""
+    mend = "name the one that the server uses, with --data, or start `skillpress serve --data` on it first"
+    if holding is not None and not path.is_dir():
+        raise Missing("no-data-directory", "no data directory there", place=str(path), mend=mend)
+    if holding is not None and not (path / holding).exists():
+        raise Missing("no-data-directory", f"holds no {holding}, so it is none", place=str(path), mend=mend)
     return DataFolder(path.resolve())
 
 

@@ -42,10 +42,28 @@ class Admin:
 
 @pytest.fixture
 def admin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
+    data = open_folder(tmp_path / "data")
+    data.secret(None)
+    connect(Settings(), data).close()
     made = Admin(tmp_path, capsys)
     for name in ("ann", "bob"):
         assert made("user", "create", f"{name}@example.com").code == 0
     return made
+
+
+@pytest.mark.parametrize("words", [("user", "list"), ("credentials", "rotate"), ("credits", "verify")])
+@pytest.mark.parametrize("there", [False, True])
+def test_mistyped_data_directory_is_refused_and_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], there: bool
+) -> None:
+    if there:
+        (tmp_path / "data").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    answer = Admin(tmp_path, capsys)(*words)
+    assert (answer.code, "[no-data-directory]" in answer.err) == (3, True), answer.err
+    assert str(tmp_path / "data") in answer.err
+    assert "skillpress serve --data" in answer.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_accounts_are_made_listed_changed_and_shut_out(admin: Admin) -> None:

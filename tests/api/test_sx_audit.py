@@ -13,12 +13,15 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import delete, insert, select, update
 
+from dynamic_api.app import connect
 from dynamic_api.cli.audit import audit as audit_command
 from dynamic_api.database import migrate
 from dynamic_api.database.engine import Database, open_database
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
+from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import audit, audit_seal
 from dynamic_api.services.audit_seal import sealing
+from dynamic_api.settings import Settings
 from tests.databases import KINDS, new_url, postgres_url
 
 __all__ = ["postgres_url"]
@@ -147,6 +150,7 @@ def test_rows_of_an_older_release_are_linked_later(url: str, database: Database)
 
 def test_the_command_proves_and_exports(tmp_path: Path) -> None:
     where = ["--data", str(tmp_path / "data")]
+    connect(Settings(), open_folder(tmp_path / "data")).close()
     run = CliRunner()
     assert "whole: 0 rows" in run.invoke(audit_command, [*where, "verify"]).output
     assert run.invoke(audit_command, [*where, "list"]).output == "nothing has happened yet\n"

@@ -20,6 +20,7 @@ from registry_builder.core.errors import Unfit
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from dynamic_api.database.engine import Database
     from dynamic_api.settings import Settings
 
 T = TypeVar("T")
@@ -65,16 +66,17 @@ def database_options(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def place() -> Place:
+    """What the group was given."""
+    found = click.get_current_context().find_object(Place)
+    if found is None:
+        raise AssertionError("the group keeps the place")
+    return found
+
+
 def observe(work: Callable[[Connection], T]) -> T:
     """What `work` gives; it only reads, and keeps nobody waiting. Raises the builder's Refusal."""
-    from dynamic_api.app import connect
-    from dynamic_api.server.data_folder import open_folder
-    from dynamic_api.settings import load
-
-    place = click.get_current_context().find_object(Place)
-    if place is None:
-        raise AssertionError("the group keeps the place")
-    database = connect(load(place.settings_file), open_folder(place.data))
+    database, _ = _opened()
     with closing(database), _told():
         return asyncio.run(database.read(work))
 
@@ -82,30 +84,31 @@ def observe(work: Callable[[Connection], T]) -> T:
 def stored(sha256: str) -> bytes:
     """The private bytes with this digest. Raises the builder's Refusal."""
     from dynamic_api.private_store import open_private_store
-    from dynamic_api.server.data_folder import PRIVATE, open_folder
+    from dynamic_api.server.data_folder import PRIVATE, found_folder
     from dynamic_api.settings import load
 
-    place = click.get_current_context().find_object(Place)
-    if place is None:
-        raise AssertionError("the group keeps the place")
-    folder, settings = open_folder(place.data), load(place.settings_file)
+    settings = load(place().settings_file)
+    folder = found_folder(place().data, None if settings.data.private_store else PRIVATE)
     with _told():
         return open_private_store(settings.data.private_store or str(folder.path / PRIVATE)).get(sha256)
 
 
 def transact(work: Callable[[Connection, Settings, int], T]) -> T:
     """What `work` gives, in one transaction. Raises the builder's Refusal, which has the exit code."""
-    from dynamic_api.app import connect
-    from dynamic_api.server.data_folder import open_folder
-    from dynamic_api.settings import load
-
-    place = click.get_current_context().find_object(Place)
-    if place is None:
-        raise AssertionError("the group keeps the place")
-    settings = load(place.settings_file)
-    database = connect(settings, open_folder(place.data))
+    database, settings = _opened()
     with closing(database), _told():
         return asyncio.run(database.write(lambda db: work(db, settings, clock.now())))
+
+
+def _opened() -> tuple[Database, Settings]:
+    """The database of a server that was started once; a mistyped --data makes none."""
+    from dynamic_api.app import connect
+    from dynamic_api.server.data_folder import DATABASE, found_folder
+    from dynamic_api.settings import load
+
+    settings = load(place().settings_file)
+    folder = found_folder(place().data, None if settings.data.database_url else DATABASE)
+    return connect(settings, folder), settings
 
 
 @contextmanager

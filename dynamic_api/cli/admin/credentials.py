@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
-from dynamic_api.cli.admin.base import as_json, show, transact
+from dynamic_api.cli.admin.base import as_json, place, show, transact
 from dynamic_api.services import rotation
 from registry_builder.core.errors import Unfit
 
@@ -60,13 +60,11 @@ def _batch(keys: Keyring, after: str, db: Connection, _settings: Settings, now: 
 
 
 def _keyring() -> Keyring:
-    from dynamic_api.cli.admin.base import Place
     from dynamic_api.sealing import keyring
-    from dynamic_api.server.data_folder import open_folder
+    from dynamic_api.server.data_folder import SECRET_FILE, found_folder
     from dynamic_api.settings import load
 
-    place = click.get_current_context().find_object(Place)
-    if place is None:
-        raise AssertionError("the group keeps the place")
-    settings = load(place.settings_file)
-    return keyring(settings.credentials.keys, open_folder(place.data).secret(settings.data.secret))
+    settings = load(place().settings_file)
+    given = settings.data.secret
+    folder = found_folder(place().data, None if given else SECRET_FILE)
+    return keyring(settings.credentials.keys, folder.secret(given))
