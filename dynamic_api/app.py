@@ -85,7 +85,11 @@ def connect(settings: Settings, folder: DataFolder) -> Database:
     url = settings.data.database_url or folder.database_url
     with migrate.trouble_told():
         database = open_database(url, settings.data.pool_size, sealing(_chain(settings)))
-        migrate.upgrade(database.engine)
+        try:
+            migrate.upgrade(database.engine)
+        except BaseException:
+            database.close()
+            raise
     return database
 
 

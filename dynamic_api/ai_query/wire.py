@@ -42,7 +42,7 @@ class Capped(httpx2.AsyncBaseTransport):
         assert isinstance(stream, httpx2.AsyncByteStream)
         length = response.headers.get("content-length", "0")
         coded = response.headers.get("content-encoding", "identity").lower() != "identity"
-        if coded or not length.isdigit() or int(length) > self._limit:
+        if coded or not (length.isascii() and length.isdigit()) or int(length) > self._limit:
             await response.aclose()
             raise Excess("compressed, which was not asked for" if coded else f"more than {self._limit} bytes")
         return httpx2.Response(

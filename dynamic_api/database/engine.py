@@ -17,6 +17,7 @@ from dynamic_api.errors import Refusal, Unavailable
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 BUSY_SECONDS = 10
+_NO_TABLE_OR_COLUMN = frozenset(("42P01", "42703"))
 STAMP_SECONDS = 0.005
 """How long a stamp is believed, should another program write; what this process writes shows at once."""
 
@@ -65,9 +66,23 @@ def open_database(url: str, pool_size: int = 8, before_commit: Work[None] | None
 
 def unavailable(error: DBAPIError) -> Refusal:
     """What callers are told when the database fails; the cause goes to the log."""
+    if _lacks_a_part(error):
+        return Unavailable(
+            "database_schema",
+            "the database answers, but has another schema than this server needs",
+            mend="its operator starts the server again, which migrates it, or restores it from a back-up",
+        )
     if isinstance(error, OperationalError):
         return no_answer()
     raise error
+
+
+def _lacks_a_part(error: DBAPIError) -> bool:
+    """Whether a table or a column is not there, as both databases say it."""
+    said = str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in _NO_TABLE_OR_COLUMN or (
+        said.startswith(("no such table", "no such column")) or "has no column named" in said
+    )
 
 
 def no_answer() -> Unavailable:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from dynamic_api.database.tables import metadata
 from registry_builder.core.errors import Trouble
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ _LOCK = 0x534B5052
 
 
 def upgrade(engine: Engine, revision: str = NEWEST) -> None:
-    """Migrate up to `revision`, in one transaction; nothing is done for who is there."""
+    """Migrate up to `revision`, in one transaction; nothing is done for who is there. Raises Trouble."""
     if current(engine) == (newest() if revision == NEWEST else revision):
+        _require_whole(engine, revision)
         return
     from alembic import command
 
@@ -70,6 +72,14 @@ def draft(engine: Engine, message: str, revision: str) -> None:
     from alembic import command
 
     _run(engine, lambda config: command.revision(config, message, autogenerate=True, rev_id=revision))
+
+
+def _require_whole(engine: Engine, revision: str) -> None:
+    """Raise Trouble for a database that says it is at the newest revision, and lacks tables."""
+    lacking = sorted(metadata.tables.keys() - set(inspect(engine).get_table_names()))
+    if lacking and revision in {NEWEST, newest()}:
+        message = f"says that its schema is {newest()}, but lacks the table {lacking[0]}"
+        raise Trouble("database-incomplete", message, place=PLACE, mend="restore it from a back-up")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ INVALID = "validation_error"
 _AT = re.compile(r" - at `(?:key in )?\$?\.?(.*?)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
+_DIGITS = re.compile(r"[0-9]+")
 # A backslash before it, and it is text about a NUL, not one.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -46,11 +47,13 @@ def query_values(request: Request, form: type[T]) -> T:
     """The query string as `form`. Raises Invalid."""
     values = dict(request.query_params)
     _require_text(values, "query")
-    known = form.__struct_encode_fields__
+    known = {name: value for name, value in values.items() if name in form.__struct_encode_fields__}
+    for name in fields.whole_numbers(form) & known.keys():
+        # msgspec also takes 1e3, 5.0 and null.
+        if not _DIGITS.fullmatch(known[name]):
+            raise explained(f"Expected digits - at `$.{name}`", form, "query")
     try:
-        return msgspec.convert(
-            {name: value for name, value in values.items() if name in known}, form, strict=False
-        )
+        return msgspec.convert(known, form, strict=False)
     except msgspec.ValidationError as error:
         raise explained(str(error), form, "query") from error
 

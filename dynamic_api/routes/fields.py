@@ -36,6 +36,14 @@ def wanted(form: type[Struct], path: str) -> str | None:
 
 
 @lru_cache(maxsize=256)
+def whole_numbers(form: type[Struct]) -> frozenset[str]:
+    """The fields of `form` that take a whole number."""
+    root, parts = _schema(form)
+    kinds = {name: _whole(schema, parts).get("type") for name, schema in root["properties"].items()}
+    return frozenset(name for name, kind in kinds.items() if kind == "integer")
+
+
+@lru_cache(maxsize=256)
 def _schema(form: type[Struct]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     (root,), parts = msgspec.json.schema_components([form], ref_template="{name}")
     return _whole(root, parts), parts

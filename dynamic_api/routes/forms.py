@@ -50,7 +50,7 @@ async def raw_body(request: Request, most: int, begins: float = BODY_SECONDS) ->
 
 async def _read(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most:
+    if announced.isascii() and announced.isdigit() and int(announced) > most:
         raise too_large(most)
     parts: list[bytes] = []
     size = 0

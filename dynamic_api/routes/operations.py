@@ -59,7 +59,7 @@ async def _private_store(call: Call) -> str:
 
 async def _database(call: Call) -> str:
     def ask(db: Connection) -> str:
-        db.execute(text("SELECT 1"))
+        db.execute(text("SELECT version_num FROM alembic_version"))
         return "ok"
 
     try:

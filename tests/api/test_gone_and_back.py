@@ -15,7 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from dynamic_api.server.data_folder import DATABASE
+from dynamic_api.app import connect
+from dynamic_api.server.data_folder import DATABASE, open_folder
+from dynamic_api.settings import parse
+from registry_builder.core.errors import Trouble
 from tests.api.world import Person, World, world
 from tests.databases import new_url
 
@@ -135,6 +138,31 @@ def test_database_that_is_gone_fails_readiness_until_it_is_back(
             assert told(take(person)) == UNAVAILABLE
         until(lambda: ready(api)[0] == 200)
         assert take(person).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("table", ["drive_items", "alembic_version"])
+def test_database_that_lacks_a_part_is_told_apart_from_one_that_is_gone(
+    tmp_path: Path, registry: Path, kind: str, table: str, request: pytest.FixtureRequest
+) -> None:
+    url = None if kind == "sqlite" else new_url(kind, tmp_path, request)
+    with world(tmp_path / "data", url, {"data": {"registry": str(registry)}}) as api:
+        person = api.person()
+        assert ready(api)[:2] == (200, "ok")
+        if url is None:
+            with closing(sqlite3.connect(database(api))) as db:
+                db.execute(f"DROP TABLE {table}")
+        else:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(f"DROP TABLE {table} CASCADE".encode())
+        if table == "alembic_version":
+            assert ready(api)[0] == 503
+            assert "another schema" in ready(api)[2]["database"]
+        else:
+            assert told(take(person)) == told(person.get("/api/v1/drive")) == (503, "database_schema")
+            settings = parse({"data": {"database_url": url}} if url else {}, "test")
+            with pytest.raises(Trouble, match="lacks the table drive_items"):
+                connect(settings, open_folder(api.data))
 
 
 def test_private_store_that_is_gone_degrades_alone(served: tuple[World, Path]) -> None:

@@ -280,6 +280,14 @@ def test_bombs_are_refused(person: Person, query: str, code: str) -> None:
     assert answer.json()["errors"][0]["extensions"]["code"] == code
 
 
+@pytest.mark.parametrize("cursor", ["²:x", "٣:x", "-1:x", "1", ":x", "1e3:x", "9" * 16 + ":x", "1:"])
+@pytest.mark.parametrize("field", ["assetAuditLog", "assetUsageEvents"])
+def test_cursor_that_is_not_ours_is_refused(person: Person, field: str, cursor: str) -> None:
+    query = f'{{ {field}(after: "{cursor}") {{ pageInfo {{ hasNextPage }} }} }}'
+    answer = person.post("/graphql", json={"query": query}).json()
+    assert answer["errors"][0]["extensions"]["code"] == "bad_cursor"
+
+
 def test_app_plugins_are_an_empty_list_and_unknown_fields_an_error(person: Person) -> None:
     query = "{ vault { assets(type: APP_PLUGIN) { nodes { __typename slug } } } }"
     assert person.post("/graphql", json={"query": query}).json() == {

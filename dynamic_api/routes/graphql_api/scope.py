@@ -103,7 +103,7 @@ def moment_cursor(after: str | None) -> tuple[int, str] | None:
     if not after:
         return None
     at, _, identity = after.partition(":")
-    if not at.isdigit() or len(at) > 15 or not identity:
+    if not (at.isascii() and at.isdigit()) or len(at) > 15 or not identity:
         raise Invalid("bad_cursor", "this cursor is not ours", place="after")
     return int(at), identity
 
