@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
-from s3_server import ELSEWHERE, empty_place, s3_server
 
 MAY_SKIP: frozenset[str] = frozenset()
 """Node ids that CI may skip. Each entry needs a reason beside it."""
@@ -62,6 +61,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The URL of an S3 server on loopback; the environment has credentials that it takes."""
+    from s3_server import s3_server
+
     with s3_server() as url:
         yield url
 
@@ -69,6 +70,8 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def s3_address(request: pytest.FixtureRequest) -> str:
     """The address of an empty place in an S3 bucket, ours or elsewhere."""
+    from s3_server import ELSEWHERE, empty_place
+
     if ELSEWHERE:
         place, _, options = ELSEWHERE.partition("?")
         return f"{place.rstrip('/')}/{uuid.uuid4().hex}?{options}"
