@@ -71,6 +71,7 @@ async def bundle(call: Call) -> Response:
     """The zip of a version. What is private never is for a cache that others share (ADR 0018)."""
     context = call.context
     found = await _found(call)
+    _require_its_name(call, found)
     headers = {**_immutable(found), "ETag": f'"{found.sha256}"'}
     if call.request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -106,6 +107,14 @@ async def _found(call: Call) -> Bytes:
     return await call.context.database.read(
         lambda db: asset_reads.bundle(db, published, call.caller, path["name"], path["version"], sha256)
     )
+
+
+def _require_its_name(call: Call, found: Bytes) -> None:
+    """Raise Absent for a file name that is not made of the asset's name and version, as sx makes it."""
+    name, version, filename = call.path["name"], call.path["version"], call.path["filename"]
+    mine = f"{found.slug}-{found.label}.zip"
+    if filename not in {mine, f"{name}-{version}.zip"}:
+        raise Absent("file_not_found", f"{found.slug} {found.label} has no such file", mend=f"it is {mine}")
 
 
 async def _bytes(call: Call, found: Bytes) -> bytes:
@@ -187,6 +196,6 @@ ENDPOINTS = (
         limit="none",  # one lock names hundreds, machines share a bot's key, and sx never tries again
         wrap=False,
         media_type=ZIP,
-        errors={302: (), **_MISSING},
+        errors={302: (), **_MISSING, 404: (*_MISSING[404], "file_not_found")},
     ),
 )

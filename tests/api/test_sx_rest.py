@@ -122,6 +122,22 @@ def test_private_bytes_are_not_for_shared_caches(
     assert 'name = "pdf-tools"' in text.text
 
 
+@pytest.mark.parametrize("slug", [None, "pdf-tools"])
+def test_bundle_has_its_own_file_name_alone(
+    api: World, person: Person, name: str, tmp_path: Path, slug: str | None
+) -> None:
+    """R5: `{name}-{version}.zip`, of the asset that is asked for."""
+    client(api, person, tmp_path / "home").add(skill_folder(tmp_path, name), name=name)
+    slug, version = (slug, "2") if slug else (name, "1")
+    folder = f"/api/skills/assets/{slug}/{version}"
+    good = f"{slug}-{version}.zip"
+    assert person.get(f"{folder}/{good}").status_code == 200
+    for bad in ("x.zip", good.upper(), good[:-4], f"{good}.zip", f"{slug}-9.zip", "text-facts-2.zip", "%20"):
+        answer = person.get(f"{folder}/{bad}")
+        assert answer.status_code == 404, (bad, answer.text)
+        assert f"it is {good}" in answer.text
+
+
 def test_reads_are_in_the_audit_log(api: World, person: Person, name: str, tmp_path: Path) -> None:
     sx = client(api, person, tmp_path / "home")
     sx.add(skill_folder(tmp_path, name), name=name)
