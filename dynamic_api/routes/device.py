@@ -86,8 +86,9 @@ async def sign_out(call: Call) -> Response:
 async def decide(call: Call) -> Response:
     """Approve or deny, and end the session."""
     fields = await device_pages.own_form(call)
-    caller = await device_pages.signed_in(call, device_pages.session_of(call))
-    if caller is None:
+    session = device_pages.session_of(call)
+    caller = await device_pages.signed_in(call, session)
+    if caller is None or session is None:
         needed = Unauthenticated("unauthorized", "sign in first")
         return device_pages.sign_in_page(call, fields.get("user_code", ""), needed)
     decision = fields.get("decision", "")
@@ -97,7 +98,7 @@ async def decide(call: Call) -> Response:
     approved = decision == _APPROVE
     await call.context.database.write(
         lambda db: device_logins.decide(
-            db, caller, call.trace, fields.get("user_code", ""), approved, call.now
+            db, caller, call.trace, fields.get("user_code", ""), approved, call.now, session.identity_id
         )
     )
     said = "The device is signed in. You can close this page." if approved else "The login was refused."

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from dynamic_api.clock import MINUTE
 from dynamic_api.database.tables import device_grants
 from dynamic_api.errors import Absent, Forbidden
-from dynamic_api.services import audit, keys
+from dynamic_api.services import audit, identities, keys
 from dynamic_api.services.caller import Caller, Trace, require_all_skills
 from dynamic_api.services.keys import KeyOptions
 from dynamic_api.sx import device
@@ -26,6 +26,7 @@ _GRANT = (
     "state",
     "interval_seconds",
     "subject",
+    "identity_id",
 )
 
 
@@ -55,6 +56,8 @@ def poll(db: Connection, grant_type: str, code: str, client_id: str, trace: Trac
         return Answer(None, polled)
     if not kept or grant is None or grant.subject is None:
         return Answer(None, Polled(None, "invalid_grant", "the device code has been used"))
+    if grant.identity_id is not None and not identities.is_bound(db, grant.identity_id):
+        return Answer(None, Polled(None, "access_denied", "the sign-in that approved it was taken back"))
     return Answer(_token(db, grant.subject, grant, trace, now), polled)
 
 
@@ -72,14 +75,26 @@ def waiting(db: Connection, user_code: str, now: int) -> Grant:
     return grant
 
 
-def decide(db: Connection, caller: Caller, trace: Trace, user_code: str, approved: bool, now: int) -> None:
-    """Approve or refuse the login, once. Raises Absent, Conflict, Forbidden for a key of less than all."""
+def decide(
+    db: Connection,
+    caller: Caller,
+    trace: Trace,
+    user_code: str,
+    approved: bool,
+    now: int,
+    identity_id: str = "",
+) -> None:
+    """Approve or refuse the login, once, as whoever signed in with a key or by `identity_id`.
+
+    Raises Absent, Conflict, Forbidden for a key of less than all.
+    """
     require_all_skills(caller)
     if caller.is_bot:
         raise Forbidden("access_denied", "a bot cannot approve a login", mend="sign in as an account")
     grant = waiting(db, user_code, now)
-    verdict = device.approve if approved else device.deny
-    if not _keep(db, verdict(grant, caller.user_id, _time(now)), grant):
+    at, who = _time(now), caller.user_id
+    verdict = device.approve(grant, who, at, identity_id or None) if approved else device.deny(grant, who, at)
+    if not _keep(db, verdict, grant):
         raise Absent("device-code-unknown", "the login was decided meanwhile", place="user_code")
     event = "LOGIN_APPROVED" if approved else "LOGIN_DENIED"
     data = {"client": grant.client_id}
@@ -91,7 +106,7 @@ def decide(db: Connection, caller: Caller, trace: Trace, user_code: str, approve
 def _token(db: Connection, user_id: str, grant: Grant, trace: Trace, now: int) -> str:
     """A key of all skills, without an end: sx renews nothing. It is listed and revoked as any other."""
     name = f"{grant.client_id} {grant.user_code} {_time(now):%Y-%m-%d}"[: keys.NAME_LENGTH].replace("/", "-")
-    made = keys.create(db, user_id, name, KeyOptions(), now=now)
+    made = keys.create(db, user_id, name, KeyOptions(identity_id=grant.identity_id), now=now)
     audit.record(
         db,
         "KEY_CREATED",

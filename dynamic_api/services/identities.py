@@ -14,8 +14,9 @@ from dynamic_api.errors import Absent, Conflict, Forbidden, Invalid
 from dynamic_api.ids import new_id
 from dynamic_api.oidc import Person
 from dynamic_api.oidc_settings import Oidc
-from dynamic_api.services import accounts, audit
+from dynamic_api.services import accounts, audit, keys
 from dynamic_api.services.caller import ALL_SKILLS, Caller, Trace
+from dynamic_api.services.keys import Key
 from dynamic_api.settings import Credits
 
 LENGTH = 255
@@ -157,8 +158,13 @@ def bind(
     return str(row["id"])
 
 
-def unbind(db: Connection, user_id: str, issuer: str, subject: str | None, now: int) -> list[Identity]:
-    """Take an identity of the issuer from the account, or all of them. Raises Absent."""
+def unbind(
+    db: Connection, user_id: str, issuer: str, subject: str | None, now: int, *, keep_keys: bool = False
+) -> list[Key]:
+    """Take an identity of the issuer from the account, or all of them, and end the keys of their devices.
+
+    Gives the keys that ended. Raises Absent.
+    """
     found = [
         item for item in of_account(db, user_id) if item.issuer == issuer and subject in {None, item.subject}
     ]
@@ -172,7 +178,13 @@ def unbind(db: Connection, user_id: str, issuer: str, subject: str | None, now: 
     for item in found:
         row = {"id": item.id, "issuer": issuer, "subject": item.subject, "user_id": user_id}
         _record(db, "IDENTITY_UNBOUND", row, now, None, by="operator")
-    return found
+    return [] if keep_keys else keys.revoke_of_identities(db, user_id, [item.id for item in found], now)
+
+
+def is_bound(db: Connection, identity_id: str) -> bool:
+    """Whether an identity opens an account; it is not unbound before the transaction ends."""
+    query = select(identities.c.id).where(identities.c.id == identity_id)
+    return db.execute(query.with_for_update(read=True)).one_or_none() is not None
 
 
 def of_account(db: Connection, user_id: str) -> list[Identity]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -48,6 +50,7 @@ class KeyOptions(Struct, frozen=True, kw_only=True):
     rate_limit_per_minute: int | None = None
     monthly_execution_quota: int = 0
     expires_at: int | None = None
+    identity_id: str | None = None
 
 
 def create(
@@ -69,6 +72,7 @@ def create(
         "rate_limit_per_minute": options.rate_limit_per_minute,
         "monthly_execution_quota": options.monthly_execution_quota,
         "expires_at": options.expires_at,
+        "identity_id": options.identity_id,
         "created_at": now,
     }
     try:
@@ -136,6 +140,18 @@ def revoke(
     """End a key for good; its name is free again. Raises Absent."""
     _change(db, key_id, {"revoked_at": now, "live_name": None, "published_name": None})
     audit.record(db, "KEY_REVOKED", "key", now=now, caller=by, trace=trace, target_id=key_id)
+
+
+def revoke_of_identities(db: Connection, owner_id: str, identity_ids: Sequence[str], now: int) -> list[Key]:
+    """End the keys of devices that these identities let in; gives what they were."""
+    named = select(api_keys.c.id).where(
+        api_keys.c.owner_id == owner_id, api_keys.c.identity_id.in_(identity_ids)
+    )
+    ids = set(db.execute(named).scalars())
+    ended = [key for key in of_owner(db, owner_id) if key.id in ids]
+    for key in ended:  # those of the devices of one person
+        revoke(db, key.id, now=now)
+    return ended
 
 
 def enable(db: Connection, key_id: str, enabled: bool, *, now: int) -> None:

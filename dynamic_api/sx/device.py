@@ -40,7 +40,9 @@ _GRACE = timedelta(seconds=1)
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """What is kept of a login: the device code only as its digest. `subject` is who approved it."""
+    """What is kept of a login: the device code only as its digest. `subject` is who approved it, and
+    `identity_id` how they had signed in, if by a provider.
+    """
 
     device_sha256: str
     user_code: str
@@ -51,6 +53,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     interval_seconds: int = INTERVAL_SECONDS
     polled: datetime | None = None
     subject: str | None = None
+    identity_id: str | None = None
 
 
 class Started(Struct, frozen=True):
@@ -150,9 +153,9 @@ def poll(grant: Grant | None, grant_type: str, client_id: str, now: datetime) ->
     return Polled(replace(asked, state=USED))
 
 
-def approve(grant: Grant, subject: str, now: datetime) -> Grant:
+def approve(grant: Grant, subject: str, now: datetime, identity_id: str | None = None) -> Grant:
     """`grant`, approved by `subject`. Raises Conflict when it is decided already, Withdrawn when expired."""
-    return replace(_undecided(grant, now), state=APPROVED, subject=subject)
+    return replace(_undecided(grant, now), state=APPROVED, subject=subject, identity_id=identity_id)
 
 
 def deny(grant: Grant, subject: str, now: datetime) -> Grant:

@@ -161,8 +161,44 @@ def test_unbinding_ends_the_session_at_once(house: World, visit: Visit) -> None:
     verified(visit, person.email)
     visit.sign_in()
     assert person.email in visit.question().text
-    house.write(lambda db: identities.unbind(db, person.id, visit.provider.url, None, house.clock()) and None)
+    unbind(house, person, visit)
     assert "Sign in a device" in visit.question().text
+
+
+def unbind(house: World, person: Person, visit: Visit, *, keep_keys: bool = False) -> list[str]:
+    """The names of the keys that ended."""
+    at = visit.provider.url
+    return house.write(
+        lambda db: [
+            key.name for key in identities.unbind(db, person.id, at, None, house.clock(), keep_keys=keep_keys)
+        ]
+    )
+
+
+@pytest.mark.parametrize("keep_keys", [False, True])
+def test_keys_of_devices_end_with_the_sign_in_that_let_them_in(
+    house: World, visit: Visit, keep_keys: bool
+) -> None:
+    person = house.person()
+    verified(visit, person.email)
+    visit.sign_in()
+    visit.decide()
+    token = ask(house, visit.device["device_code"])["access_token"]
+    headers = {"authorization": f"Bearer {token}"}
+    assert house.client(**headers).get("/api/v1/drive").status_code == 200
+    assert len(unbind(house, person, visit, keep_keys=keep_keys)) == (0 if keep_keys else 1)
+    status = 200 if keep_keys else 401
+    assert house.client(**headers).get("/api/v1/drive").status_code == status
+    assert person.get("/api/v1/drive").status_code == 200, "a key that was made otherwise stays"
+
+
+def test_device_that_was_approved_gets_no_key_after_the_unbinding(house: World, visit: Visit) -> None:
+    person = house.person()
+    verified(visit, person.email)
+    visit.sign_in()
+    visit.decide()
+    assert unbind(house, person, visit) == []
+    assert ask(house, visit.device["device_code"])["error"] == "access_denied"
 
 
 def test_somebody_unknown_gets_an_account_only_by_the_settings(house: World, visit: Visit) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from dynamic_api.services.identities import Identity
+    from dynamic_api.services.keys import Key
     from dynamic_api.settings import Settings
 
 _COLUMNS = ("subject", "issuer", "email", "created_at", "last_used_at")
@@ -41,18 +42,26 @@ def bind(who: str, subject: str, issuer: str | None, as_json: bool) -> None:
 @click.argument("who")
 @click.argument("subject", required=False)
 @_ISSUER
+@click.option("--keep-keys", is_flag=True, help="Leave the keys of devices that it let in.")
 @as_json
-def unbind(who: str, subject: str | None, issuer: str | None, as_json: bool) -> None:
-    """Take SUBJECT, or all that the provider calls WHO, from the account; sessions end at once."""
+def unbind(who: str, subject: str | None, issuer: str | None, keep_keys: bool, as_json: bool) -> None:
+    """Take SUBJECT, or all that the provider calls WHO, from the account.
+
+    Sessions end at once, and so do the keys of devices that were let in by them.
+    """
     from dynamic_api.services import accounts
     from dynamic_api.services import identities as service
 
-    def work(db: Connection, settings: Settings, now: int) -> list[Identity]:
+    def work(db: Connection, settings: Settings, now: int) -> tuple[list[Identity], list[Key]]:
         account = accounts.find(db, who)
-        service.unbind(db, account.id, _issuer(issuer, settings), subject, now)
-        return service.of_account(db, account.id)
+        issued_by = _issuer(issuer, settings)
+        ended = service.unbind(db, account.id, issued_by, subject, now, keep_keys=keep_keys)
+        return service.of_account(db, account.id), ended
 
-    show_rows(transact(work), as_json, _COLUMNS, "nothing is bound to this account now")
+    left, ended = transact(work)
+    show_rows(left, as_json, _COLUMNS, "nothing is bound to this account now")
+    for key in ended:
+        click.echo(f"revoked: {key.prefix} {key.name}", err=True)
 
 
 @click.command()

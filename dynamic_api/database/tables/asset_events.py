@@ -44,6 +44,7 @@ device_grants = Table(
     Column("state", String(16), nullable=False),
     Column("interval_seconds", Integer, nullable=False),
     Column("subject", String(32)),
+    Column("identity_id", String(32)),
     moment("created_at"),
     moment("expires_at"),
     moment("polled_at", nullable=True),

@@ -88,10 +88,12 @@ api_keys = Table(
     moment("expires_at", nullable=True),
     moment("revoked_at", nullable=True),
     Column("live_name", String(200)),
+    Column("identity_id", String(32)),
     UniqueConstraint("owner_id", "live_name"),
 )
 """kind: all_skills, scoped or upload_only. `live_name` is the name while the key is not revoked,
-`published_name` what its manifest is called, while it has one: nobody else's.
+`published_name` what its manifest is called, while it has one: nobody else's. `identity_id` is the identity
+that let its device in; it is not there any more once that is unbound.
 A collection is a key with a name (contracts/skillzdrive.md 3.2)."""
 
 identities = Table(
