@@ -18,6 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
 from dynamic_api.server.data_folder import DataFolder
+from dynamic_api.server.listener import authority
 from dynamic_api.server.patience import Patient
 from dynamic_api.settings import Server, Settings
 from registry_builder.core.errors import Trouble
@@ -45,6 +46,10 @@ class Certificate:
 
     chain: Path | None = None
     key: Path | None = None
+
+    def url(self, listener: socket.socket) -> str:
+        """Where a server with this certificate answers, without a slash at the end."""
+        return f"{'http' if self.chain is None else 'https'}://{authority(listener)}"
 
 
 def configured(app: ASGIApp | Make, rules: Server, certificate: Certificate, **more: Any) -> uvicorn.Config:
