@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table
@@ -27,10 +28,16 @@ def append(
         return
     statement = _statement(db.dialect.name, table, fields, absent)
     if db.dialect.name == "postgresql":
-        told = [dict(zip(fields, row, strict=True)) for row in rows]
-        db.exec_driver_sql(statement, (_encode(told).decode(),))
+        record = _record(fields)
+        db.exec_driver_sql(statement, (_encode([record(*row) for row in rows]).decode(),))
     else:
         db.exec_driver_sql(statement, list(rows))
+
+
+@cache
+def _record(fields: tuple[str, ...]) -> Any:
+    """A class with these fields: a quarter of the price of a dictionary for each row."""
+    return msgspec.defstruct("Record", [(str(field), object) for field in fields], gc=False)
 
 
 @cache

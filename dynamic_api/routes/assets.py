@@ -11,6 +11,7 @@ from dynamic_api.routes import sx_answers
 from dynamic_api.routes.downloads import elsewhere
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
 from dynamic_api.routes.header_fields import field_of
+from dynamic_api.routes.kept import Ready
 from dynamic_api.services import asset_reads, audit
 from dynamic_api.services.asset_reads import Bytes
 from dynamic_api.services.caller import require_all_skills
@@ -20,6 +21,7 @@ from registry_builder.core.artifact import Limits, read
 from registry_builder.core.key import download_key
 
 ZIP = "application/zip"
+_TOML_TYPE = (b"content-type", MEDIA_TYPE.encode())
 _TOML = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 _YEAR = "max-age=31536000, immutable"
 _ANY_SIZE = Limits(archive_bytes=1 << 31, unpacked_bytes=1 << 31, files=100_000)
@@ -41,9 +43,10 @@ async def lock(call: Call) -> Response:
         data={"etag": etag, "status": status},
     )
     context.accesses.note(Access(row, call.now))
-    response = Response(body, status, media_type=None if body is None else MEDIA_TYPE)
-    response.raw_headers += (*_TOML, (b"etag", etag.encode()))
-    return response
+    fields = [*_TOML, (b"etag", etag.encode())]
+    if body is None:
+        return Ready(b"", 304, fields)
+    return Ready(body, 200, [(b"content-length", b"%d" % len(body)), _TOML_TYPE, *fields])
 
 
 async def versions(call: Call) -> Response:

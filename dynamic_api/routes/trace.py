@@ -16,7 +16,7 @@ def trace_of(context: Context, request: Request) -> Trace:
     """What the audit log keeps of a call."""
     return Trace(
         request_id=request.scope.get("request_id", ""),
-        address=address_of(context, request),
+        address=request.scope.get("address") or address_of(context, request),
         user_agent=field_of(request, b"user-agent") or "",
         session_id=field_of(request, b"x-session-id"),
     )

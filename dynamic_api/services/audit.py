@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import Connection, insert
 
 from dynamic_api.database.tables import audit_events
@@ -14,9 +16,27 @@ from dynamic_api.services.caller import Caller, Trace
 _APPEND = insert(audit_events)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _NO_TRACE = Trace()
-Row = dict[str, object]
 AUDITED = "audited"
 """On a connection's `info`: the ids of rows of its transaction, which `audit_seal` links before it ends."""
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One event, as the chain encodes it: its fields are in the order of their names (sx/audit_chain.py)."""
+
+    actor_id: str | None
+    actor_name: str
+    address: str | None
+    at: int
+    data: str
+    event: str
+    id: str
+    key_prefix: str | None
+    request_id: str | None
+    session_id: str | None
+    target_id: str | None
+    target_name: str
+    target_type: str
+    user_agent: str | None
 
 
 def record(
@@ -58,22 +78,22 @@ def row(
 ) -> Row:
     """One event, to be appended with others."""
     trace = trace or _NO_TRACE
-    return {
-        "id": timed_id(now),
-        "at": now,
-        "event": event[:64],
-        "actor_id": caller.user_id if caller else None,
-        "actor_name": caller.email if caller else "operator",
-        "key_prefix": caller.key_prefix if caller else None,
-        "target_type": target_type[:32],
-        "target_id": target_id,
-        "target_name": target_name[:255],
-        "address": trace.address or None,
-        "user_agent": trace.user_agent[:255] or None,
-        "session_id": trace.session_id[:128] if trace.session_id else None,
-        "request_id": trace.request_id or None,
-        "data": _told(caller, data or {}),
-    }
+    return Row(
+        actor_id=caller.user_id if caller else None,
+        actor_name=caller.email if caller else "operator",
+        address=trace.address or None,
+        at=now,
+        data=_told(caller, data or {}),
+        event=event[:64],
+        id=timed_id(now),
+        key_prefix=caller.key_prefix if caller else None,
+        request_id=trace.request_id or None,
+        session_id=trace.session_id[:128] if trace.session_id else None,
+        target_id=target_id,
+        target_name=target_name[:255],
+        target_type=target_type[:32],
+        user_agent=trace.user_agent[:255] or None,
+    )
 
 
 def _told(caller: Caller | None, data: Mapping[str, object]) -> str:
@@ -85,5 +105,5 @@ def _told(caller: Caller | None, data: Mapping[str, object]) -> str:
 def record_all(db: Connection, rows: Sequence[Row]) -> None:
     """Append `rows`. `seal` links them into the chain before the transaction ends."""
     if rows:
-        db.execute(_APPEND, list(rows))
-        db.info.setdefault(AUDITED, []).extend(each["id"] for each in rows)
+        db.execute(_APPEND, [asdict(each) for each in rows])
+        db.info.setdefault(AUDITED, []).extend(each.id for each in rows)

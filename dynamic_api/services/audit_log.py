@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, and_, exists, or_, select
 
 from dynamic_api.clock import written
@@ -130,8 +131,8 @@ def take(db: Connection, caller: Caller, trace: Trace, events: Sequence[Imported
     for item in events:
         row = audit.row(item.event, item.target_type, now=item.at, trace=trace, target_name=item.target)
         data = {"imported_by": caller.email, "original": item.data[:20_000]}
-        row |= {"actor_name": item.actor[:320], "data": msgspec.json.encode(data, order="sorted").decode()}
-        rows.append(row)
+        told = msgspec.json.encode(data, order="sorted").decode()
+        rows.append(replace(row, actor_name=item.actor[:320], data=told))
     audit.record_all(db, rows)
     audit.record(
         db, "AUDIT_IMPORTED", "audit", now=now, caller=caller, trace=trace, data={"events": len(rows)}

@@ -7,10 +7,10 @@ transactions never link after the same row. On SQLite all writers are one behind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from dynamic_api.clock import written
@@ -18,7 +18,17 @@ from dynamic_api.database import bulk
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
 from dynamic_api.database.upsert import insert_absent, values_of
 from dynamic_api.services.audit import AUDITED, Row
-from dynamic_api.sx.audit_chain import GENESIS, Anchor, Head, Link, anchor, link_all, verify
+from dynamic_api.sx.audit_chain import (
+    GENESIS,
+    Anchor,
+    Head,
+    Link,
+    anchor,
+    canonical,
+    link_all,
+    link_hash,
+    verify,
+)
 from dynamic_api.sx.problems import Problem
 
 MAIN = "main"
@@ -32,8 +42,8 @@ _LINKED = (
     .where(audit_events.c.id == bindparam("row_id"))
     .values(writer=bindparam("of"), sequence=bindparam("at_sequence"), sha256=bindparam("made"))
 )
-_NAMES = tuple(column.name for column in _CONTENT)
-_values = itemgetter(*_NAMES)
+_encode = msgspec.json.Encoder().encode
+"""Of a `Row` what `canonical` gives: it holds texts and whole numbers only, in the order of their names."""
 _HELD = select(audit_heads).where(audit_heads.c.writer == bindparam("of")).with_for_update()
 _HEAD = (
     update(audit_heads)
@@ -55,10 +65,16 @@ def sealing(writer: str) -> Callable[[Connection], None]:
 
 def append(db: Connection, writer: str, rows: Sequence[Row]) -> None:
     """Insert rows that are linked already: for many at once, which are the end of their transaction."""
-    links = link_all(_head(db, writer), rows, writer)
-    told = [(*_values(each.row), each.writer, each.sequence, each.hash) for each in links]
-    bulk.append(db, audit_events, (*_NAMES, *_OF_CHAIN), told)
-    db.execute(_HEAD, _place(links[-1]))
+    head = _head(db, writer)
+    sequence, made = head.sequence, head.hash
+    named = canonical(writer)
+    told = []
+    for row in rows:
+        sequence += 1
+        made = link_hash(made, _encode(row), named, sequence)
+        told.append((*astuple(row), writer, sequence, made))
+    bulk.append(db, audit_events, (*Row.__struct_fields__, *_OF_CHAIN), told)
+    db.execute(_HEAD, {"of": writer, "at_sequence": sequence, "made": made})
 
 
 def adopt(db: Connection, writer: str) -> int:

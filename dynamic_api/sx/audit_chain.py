@@ -66,9 +66,14 @@ def canonical(value: object) -> bytes:
 
 def link(previous_hash: str, row: Row, writer: str, sequence: int) -> Link:
     """`row` as the link after the one with `previous_hash`."""
-    content = canonical({"writer": writer, "sequence": sequence, "row": row})
-    made = hashlib.sha256(_LINK + bytes.fromhex(previous_hash) + content).hexdigest()
+    made = link_hash(previous_hash, canonical(row), canonical(writer), sequence)
     return Link(writer, sequence, previous_hash, made, row)
+
+
+def link_hash(previous_hash: str, row: bytes, writer: bytes, sequence: int) -> str:
+    """The hash of the link after the one with `previous_hash`; `row` and `writer` as `canonical` has them."""
+    content = b'{"row":%b,"sequence":%d,"writer":%b}' % (row, sequence, writer)
+    return hashlib.sha256(_LINK + bytes.fromhex(previous_hash) + content).hexdigest()
 
 
 def link_all(head: Head | None, rows: Iterable[Row], writer: str) -> list[Link]:

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import asdict, astuple
 from sqlalchemy import delete, insert, select, update
 
 from dynamic_api.app import connect
@@ -20,8 +22,11 @@ from dynamic_api.database.engine import Database, open_database
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
 from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import audit, audit_seal
+from dynamic_api.services.audit import Row
 from dynamic_api.services.audit_seal import sealing
+from dynamic_api.services.caller import Trace
 from dynamic_api.settings import Settings
+from dynamic_api.sx.audit_chain import canonical
 from tests.databases import KINDS, new_url, postgres_url
 
 __all__ = ["postgres_url"]
@@ -84,6 +89,24 @@ def test_a_crowd_leaves_one_whole_chain(database: Database) -> None:
         assert audit_seal.counted(db) == (80, 1)
     assert asyncio.run(database.write(lambda db: audit_seal.drop_anchor(db, 6))) is not None
     assert asyncio.run(database.write(lambda db: audit_seal.drop_anchor(db, 7))) is None
+
+
+def test_rows_of_accesses_are_hashed_as_they_are_read_again(database: Database) -> None:
+    """They are linked without a look at their values: whatever these are, and nobody's are among them."""
+    odd = 'é "\\ \n\x7f\u2028 \U0001f600'
+    trace = Trace(request_id=odd, address=odd, user_agent=odd, session_id=odd)
+    rows = [
+        audit.row(odd, odd, now=2**47, trace=trace, target_id=odd, target_name=odd, data={odd: [odd, None]}),
+        audit.row("E", "t", now=-1),
+    ]
+    assert all(msgspec.json.encode(row) == canonical(asdict(row)) for row in rows)
+    asyncio.run(database.write(lambda db: audit_seal.append(db, "one", rows)))
+    asyncio.run(database.write(lambda db: audit_seal.append(db, "one", [])))
+    assert problems(database) == []
+    with database.engine.connect() as db:
+        read = db.execute(select(*(AT[name] for name in Row.__struct_fields__)).order_by(AT.sequence)).all()
+        assert [tuple(each) for each in read] == [astuple(row) for row in rows]
+        assert audit_seal.counted(db) == (2, 0)
 
 
 def test_two_processes_write_two_chains(url: str, database: Database) -> None:
