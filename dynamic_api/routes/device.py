@@ -13,7 +13,7 @@ from dynamic_api.browser_session import Session
 from dynamic_api.errors import Absent, Invalid, Limited, Refusal, Unauthenticated
 from dynamic_api.routes import answers, device_oidc, device_pages
 from dynamic_api.routes.device_pages import CODE_LENGTH, shown
-from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
+from dynamic_api.routes.endpoint import Call, Endpoint
 from dynamic_api.routes.identify import caller_of
 from dynamic_api.services import access, device_logins
 from dynamic_api.services.caller import Caller, require_all_skills
@@ -132,19 +132,8 @@ async def _question(call: Call, session: Session, caller: Caller, code: str) -> 
 
 
 def _oauth(path: str, name: str, handler: object, summary: str) -> Endpoint:
-    return Endpoint(
-        method="POST",
-        path=path,
-        name=name,
-        handler=handler,  # type: ignore[arg-type]
-        mode=Mode.ASYNC,
-        auth=Auth.NONE,
-        refusal=oauth_refused,
-        tag="Login",
-        summary=summary,
-        wrap=False,
-        errors={400: ()},
-    )
+    of_oauth = {"refusal": oauth_refused, "media_type": answers.JSON, "errors": {400: ()}}
+    return shown("POST", path, name, handler, summary, **of_oauth)
 
 
 _AUTHORIZE, _TOKEN = "Codes for a device that wants to sign in", "A token for a device, once it is approved"

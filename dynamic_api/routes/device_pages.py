@@ -158,6 +158,11 @@ def page(
 
 def shown(method: str, path: str, name: str, handler: object, summary: str, **more: Any) -> Endpoint:
     """A page, or what its form is sent to; `more` are fields of the endpoint."""
+    of_page = {
+        "refusal": refused_page,
+        "media_type": "text/html",
+        "errors": {} if method == "GET" else FORM_ERRORS,
+    }
     return Endpoint(
         method=method,
         path=path,
@@ -165,10 +170,8 @@ def shown(method: str, path: str, name: str, handler: object, summary: str, **mo
         handler=handler,  # type: ignore[arg-type]
         mode=Mode.ASYNC,
         auth=Auth.NONE,
-        refusal=refused_page,
         tag="Login",
         summary=summary,
         wrap=False,
-        media_type="text/html",
-        **{"errors": {} if method == "GET" else FORM_ERRORS, **more},
+        **{**of_page, **more},
     )

@@ -55,14 +55,18 @@ def put(
     }
     own = credentials.c.user_id == caller.user_id
     if not db.execute(update(credentials).where(own, credentials.c.name == name).values(values)).rowcount:
-        count = select(func.count()).select_from(credentials).where(own)
-        if db.execute(count).scalar_one() >= rules.per_account:
-            message = f"there are {rules.per_account} already"
-            raise Conflict("too_many_credentials", message, mend="delete one that is not needed")
+        _require_room(db, caller, rules)
         row = {**values, "user_id": caller.user_id, "name": name, "created_at": now}
         db.execute(insert(credentials), row)
     _record(db, "CREDENTIAL_SET", caller, trace, name, now)
     return require(db, caller, name)
+
+
+def _require_room(db: Connection, caller: Caller, rules: Credentials) -> None:
+    count = select(func.count()).select_from(credentials).where(credentials.c.user_id == caller.user_id)
+    if db.execute(count).scalar_one() >= rules.per_account:
+        message = f"there are {rules.per_account} already"
+        raise Conflict("too_many_credentials", message, mend="delete one that is not needed")
 
 
 def require(db: Connection, caller: Caller, name: str) -> Credential:

@@ -55,21 +55,7 @@ def mint(
     """A new ticket. Raises Limited for too many; Absent, Forbidden, Invalid for the collection."""
     target = _target(db, caller, collection)
     drive.lock(db, caller.user_id)
-    unused = db.execute(
-        select(func.count(), func.min(upload_tickets.c.expires_at)).where(
-            upload_tickets.c.user_id == caller.user_id,
-            upload_tickets.c.used_at.is_(None),
-            upload_tickets.c.expires_at > now,
-        )
-    ).one()
-    if unused[0] >= limits.active_tickets:
-        wait = max(1, (unused[1] - now) // 1000 + 1)
-        raise Limited(
-            "too_many_active_tickets",
-            f"{unused[0]} unused upload tickets are the most an account may hold",
-            mend="use one, or wait until the first expires",
-            headers={"Retry-After": str(wait)},
-        )
+    _require_few(db, caller, limits, now)
     ticket_id, token = new_id(), new_secret(TICKET_PREFIX)
     expires_at = now + limits.ticket_minutes * MINUTE
     row = {
@@ -87,6 +73,24 @@ def mint(
         db, "UPLOAD_TICKET_MINTED", "ticket", now=now, caller=caller, trace=trace, target_id=ticket_id
     )
     return NewTicket(token, expires_at, target)
+
+
+def _require_few(db: Connection, caller: Caller, limits: Uploads, now: int) -> None:
+    count, first_end = db.execute(
+        select(func.count(), func.min(upload_tickets.c.expires_at)).where(
+            upload_tickets.c.user_id == caller.user_id,
+            upload_tickets.c.used_at.is_(None),
+            upload_tickets.c.expires_at > now,
+        )
+    ).one()
+    if count >= limits.active_tickets:
+        wait = max(1, (first_end - now) // 1000 + 1)
+        raise Limited(
+            "too_many_active_tickets",
+            f"{count} unused upload tickets are the most an account may hold",
+            mend="use one, or wait until the first expires",
+            headers={"Retry-After": str(wait)},
+        )
 
 
 def _target(db: Connection, caller: Caller, collection: str | None) -> Target | None:

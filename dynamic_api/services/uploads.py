@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec import Raw, Struct
 from sqlalchemy import Connection
 
@@ -12,6 +10,7 @@ from dynamic_api.database.upsert import insert_absent
 from dynamic_api.ids import dashed
 from dynamic_api.services import audit, credits, drive, private_skills, tickets
 from dynamic_api.services.caller import Caller, Trace
+from dynamic_api.services.private_skills import Added
 from dynamic_api.services.reading import Reading
 from dynamic_api.services.tickets import Target, Ticket
 from dynamic_api.settings import MIB, Credits
@@ -77,7 +76,7 @@ def keep(
     cost = price(size, prices) if added.created else 0
     movement = credits.charge(db, caller, cost, KIND, prices, now=now, slug=new.slug, reference=ticket.id)
     placement = _placed(db, ticket.target, added.skill_id, now)
-    data: dict[str, Any] = {"version": added.ordinal, "sha256": new.sha256, "credits": cost}
+    data = {"version": added.ordinal, "sha256": new.sha256, "credits": cost, "grade": new.grade}
     audit.record(
         db,
         "SKILL_UPLOADED",
@@ -87,16 +86,20 @@ def keep(
         trace=trace,
         target_id=added.skill_id,
         target_name=added.slug,
-        data=data | {"grade": new.grade},
+        data=data,
     )
-    done = f"version {added.ordinal} of {new.slug} is in the drive"
+    return _told(reading, added, cost, movement.after, placement)
+
+
+def _told(reading: Reading, added: Added, cost: int, balance: int, placement: Placement | None) -> Uploaded:
+    new, done = reading.version, f"version {added.ordinal} of {added.slug} is in the drive"
     return Uploaded(
         success=True,
         skill=UploadedSkill(dashed(added.skill_id), added.slug, new.name, added.ordinal),
         scripts_uploaded=reading.scripts,
         files_uploaded=reading.others,
         credit_cost=cost,
-        balance=movement.after,
+        balance=balance,
         collection_placement=placement,
         content_sha=new.sha256,
         content_size=new.size,
