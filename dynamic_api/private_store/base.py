@@ -40,6 +40,12 @@ class PrivateStore(Protocol):
     def delete(self, sha256: str) -> None:
         """Forget the bytes; what is not there is no error."""
 
+    def discard(self, sha256: str, before: float) -> bool:
+        """Forget the bytes if they were last put before `before` (seconds since 1970); whether they are gone.
+
+        What somebody puts meanwhile stays, also when the same was there before.
+        """
+
     def elsewhere(self, sha256: str, filename: str) -> str | None:
         """Where anybody can download the bytes as `filename` for ELSEWHERE_SECONDS; None: here only."""
 

@@ -61,6 +61,23 @@ class FolderPrivateStore:
         with _translated():
             self._path(sha256).unlink(missing_ok=True)
 
+    def discard(self, sha256: str, before: float) -> bool:
+        path = self._path(sha256)
+        # Taken aside first: a put between the look and the end of it lands in its place, and stays.
+        aside = self.root / TEMPORARY / f"{sha256}.{secrets.token_hex(8)}"
+        with _translated():
+            aside.parent.mkdir(0o700, exist_ok=True)
+            try:
+                path.rename(aside)
+            except (FileNotFoundError, NotADirectoryError):
+                self.ready()
+                return True
+            if aside.stat().st_mtime >= before:
+                aside.rename(path)
+                return False
+            aside.unlink()
+        return True
+
     def elsewhere(self, sha256: str, filename: str) -> str | None:
         check_key(sha256)
         return None

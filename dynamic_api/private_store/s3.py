@@ -12,6 +12,7 @@ import boto3
 from botocore.client import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from dynamic_api.errors import Absent
 from dynamic_api.private_store.base import (
     CHUNK,
     ELSEWHERE_SECONDS,
@@ -93,6 +94,18 @@ class S3PrivateStore:
     def delete(self, sha256: str) -> None:
         with _translated(sha256):
             self._client.delete_object(**self._target(sha256))
+
+    def discard(self, sha256: str, before: float) -> bool:
+        target = self._target(sha256)
+        try:
+            with _translated(sha256):
+                put_at = self._client.head_object(**target)["LastModified"].timestamp()
+        except Absent:
+            return True
+        if put_at >= before:
+            return False
+        self.delete(sha256)
+        return True
 
     def elsewhere(self, sha256: str, filename: str) -> str | None:
         target = self._target(sha256)

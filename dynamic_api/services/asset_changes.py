@@ -24,7 +24,7 @@ from dynamic_api.database.tables import (
 from dynamic_api.database.tables.skills import ORGANISATION
 from dynamic_api.errors import Conflict, Forbidden, Invalid
 from dynamic_api.private_store import PrivateStore
-from dynamic_api.services import asset_reads, audit, installs
+from dynamic_api.services import asset_reads, audit, installs, replaced_bytes
 from dynamic_api.services.assets import Found, SxFacts
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.published import Published
@@ -101,6 +101,7 @@ def rename(db: Connection, caller: Caller, trace: Trace, ready: Rewritten, now: 
     for ordinal, changed in ready.values:  # a few at the most, and all of one asset
         same = (held.skill_id == found.id, held.ordinal == ordinal)
         db.execute(update(skill_versions).where(*same).values(changed))
+    replaced_bytes.note(db, found.slug, filter(None, map(_bundle_of, planned.rows)), now)
     _note(db, "ASSET_RENAMED", caller, trace, found.id, planned.slug, now, found.slug)
 
 
@@ -139,6 +140,12 @@ def _values(store: PrivateStore, row: Any, slug: str, quarantined: Container[int
         return {"sha256": made, "size": len(body), **state}
     facts["sx"] = msgspec.structs.replace(told, sha256=made, size=len(body))
     return {"facts": msgspec.json.encode(facts).decode(), **state}
+
+
+def _bundle_of(row: Any) -> str | None:
+    """The digest of the zip that a version had."""
+    known = msgspec.json.decode(row.facts, type=dict[str, Any]).get("sx")
+    return None if known is None else msgspec.convert(known, SxFacts).sha256 or str(row.sha256)
 
 
 def _note(

@@ -18,6 +18,7 @@ from dynamic_api.services import (
     deliveries,
     idempotency,
     popularity,
+    replaced_bytes,
     run_ledger,
     run_sessions,
     telemetry,
@@ -35,6 +36,8 @@ TICKET_DAYS = 7
 """After it has ended."""
 BUNDLE_GRACE = DAY
 """How long after its last link has ended a bundle may still be on its way to somebody."""
+REPLACED_DAYS = 2
+"""Longer than a link of ours holds."""
 COUNTER_DAYS = 400
 """A year and more of how often a skill was used."""
 
@@ -88,7 +91,24 @@ class Housekeeper:
                 count = await self.database.write(lambda db: sweep.forget(db, before, BATCH))  # noqa: B023
                 gone[sweep.name] += count
                 await pause(stop, PAUSE_SECONDS)
-        return gone | {"bundles": await self._forget_bundles(stop)}
+        bundles, replaced = await self._forget_bundles(stop), await self._forget_replaced(stop)
+        return gone | {"bundles": bundles, "replaced zips": replaced}
+
+    async def _forget_replaced(self, stop: asyncio.Event) -> int:
+        """Remove the zips that renames replaced, a day and more ago."""
+        now, gone = self.clock(), 0
+        discard = self.private_store.discard
+        late = await self.database.read(
+            lambda db: replaced_bytes.overdue(db, now - REPLACED_DAYS * DAY, BATCH)
+        )
+        for sha256, slug in late:
+            if stop.is_set():
+                break
+            gone += await self.database.write(
+                lambda db: replaced_bytes.forget(db, sha256, slug, discard, now)  # noqa: B023
+            )
+            await pause(stop, PAUSE_SECONDS)
+        return gone
 
     async def _forget_bundles(self, stop: asyncio.Event) -> int:
         """Remove the bytes of bundles whose links have ended; what fails stays until the next time."""

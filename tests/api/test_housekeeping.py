@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
 from dynamic_api.clock import DAY
-from dynamic_api.database.tables import api_keys, idempotency_keys, skill_days, upload_tickets
+from dynamic_api.database.tables import (
+    api_keys,
+    idempotency_keys,
+    skill_days,
+    skill_versions,
+    skills,
+    upload_tickets,
+)
 from dynamic_api.services import popularity
 from dynamic_api.tasks.housekeeping import Housekeeper
+from tests.api.sx_room import client, skill_folder
 from tests.api.world import Person, World
 
 
@@ -51,6 +61,43 @@ def test_answers_tickets_and_counters_end(api: World, person: Person) -> None:
         count = select(func.count()).where(column == value)
         assert api.read(lambda db, count=count: db.execute(count).scalar_one()) == 1  # type: ignore[misc]
     assert set(swept(api).values()) == {0}
+
+
+def digest_of(api: World, name: str) -> str:
+    """Of the zip that sx gets."""
+    query = select(skill_versions.c.sha256, skill_versions.c.facts).join(skills)
+    row = api.read(lambda db: db.execute(query.where(skills.c.slug == name)).one())
+    return json.loads(row.facts)["sx"].get("sha256") or str(row.sha256)
+
+
+def test_zips_that_a_rename_replaced_end_unless_they_are_used(
+    api: World, person: Person, tmp_path: Path
+) -> None:
+    """Issue 6: of two that were replaced one has its name back, so that its bytes stay."""
+    sx, store, present = (
+        client(api, person, tmp_path / "home"),
+        api.app.context.private_store,
+        api.clock.ahead,
+    )
+    names = [f"swept-{uuid.uuid4().hex[:8]}" for _ in range(2)]
+    old = {}
+    for name in names:
+        sx.add(skill_folder(tmp_path, name), name=name)
+        old[name] = digest_of(api, name)
+        sx.vault_rename(name, f"{name}-new")
+    sx.vault_rename(f"{names[1]}-new", names[1])
+    assert digest_of(api, names[1]) == old[names[1]]
+    try:
+        assert swept(api)["replaced zips"] == 0
+        assert all(map(store.exists, old.values())), "somebody may be fetching them"
+        api.clock.ahead = present + 3 * DAY
+        assert swept(api)["replaced zips"] >= 1
+        assert [store.exists(old[name]) for name in names] == [False, True]
+        assert store.exists(digest_of(api, f"{names[0]}-new"))
+        assert swept(api)["replaced zips"] == 0
+    finally:
+        api.clock.ahead = present
+    assert sx.vault_show(names[1]).versions == ["1"]
 
 
 def test_bytes_of_a_bundle_end_after_its_last_link(api: World, person: Person) -> None:

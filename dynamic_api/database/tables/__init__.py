@@ -47,7 +47,7 @@ from dynamic_api.database.tables.money import credit_entries, idempotency_keys
 from dynamic_api.database.tables.runs import run_sessions, runs
 from dynamic_api.database.tables.secrets import credentials, webhook_deliveries, webhooks
 from dynamic_api.database.tables.skills import skill_versions, skills
-from dynamic_api.database.tables.uploads import bundles, upload_tickets
+from dynamic_api.database.tables.uploads import bundles, replaced_bytes, upload_tickets
 
 __all__ = [
     "active_profiles",
@@ -79,6 +79,7 @@ __all__ = [
     "proposal_files",
     "proposals",
     "ratings",
+    "replaced_bytes",
     "repositories",
     "run_sessions",
     "runs",

@@ -1,4 +1,4 @@
-"""Tickets that let one file in, and bundles that were made to be fetched."""
+"""Tickets that let one file in, bundles that were made to be fetched, and bytes that were replaced."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ bundles = Table(
     Index("ix_bundles_expires", "expires_at"),
     Index("ix_bundles_sha256", "sha256", "expires_at"),
 )
+
+replaced_bytes = Table(
+    "replaced_bytes",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("slug", String(64), nullable=False),
+    moment("at"),
+    Index("ix_replaced_bytes_at", "at"),
+)
+"""Of private assets that got another name than `slug`; they are removed after a while."""

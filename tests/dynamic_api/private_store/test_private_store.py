@@ -74,6 +74,16 @@ def test_bytes_come_back_and_go_away(kept: Kept) -> None:
     assert (store.exists(KEY), kept.bodies()) == (False, [])
 
 
+def test_bytes_are_discarded_unless_they_were_put_lately(kept: Kept) -> None:
+    kept.store.put(KEY, [BODY])
+    assert kept.store.discard(KEY, NOW.timestamp()) is False
+    assert kept.store.get(KEY) == BODY
+    later = datetime.now(UTC).timestamp() + 60
+    assert kept.store.discard(KEY, later) is True
+    assert (kept.store.exists(KEY), kept.bodies()) == (False, [])
+    assert kept.store.discard(KEY, later) is True
+
+
 def test_large_bytes_come_in_pieces(kept: Kept) -> None:
     key = hashlib.sha256(BIG).hexdigest()
     kept.store.put(key, (BIG[at : at + 100_000] for at in range(0, len(BIG), 100_000)))
