@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from sx_client import GraphQlError, NotFound, PermissionDenied, Refused, SxClient, Targets
+from sx_client import GraphQlError, NotFound, PermissionDenied, Refused, SxClient, Targets, graphql
 
 from tests.api.sx_room import api, client, installed, skill_folder
 from tests.api.world import Person, World
@@ -145,6 +145,10 @@ def test_teams(api: World, sx: SxClient, person: Person, name: str, tmp_path: Pa
     sx.install_name(name, Targets(repos=["https://example.com/acme/api"]))
     sx.team_set_repositories(team, ["acme/api"])
     assert [row["name"] for row in sx.team_show(team)["skillsRepositories"]] == ["api"]
+    sx.team_set_repositories(team, [])
+    assert [row["name"] for row in sx.team_show(team)["skillsRepositories"]] == ["api"], "null keeps them"
+    graphql.change(sx.wire, "UpdateTeam", id=sx.team_show(team)["id"], skillsRepositories=[])
+    assert sx.team_show(team)["skillsRepositories"] == []
     sx.team_remove_member(team, friend.email)
     sx.team_rename(team, f"{team} new")
     with pytest.raises(Refused, match="nobody would lead"):

@@ -264,6 +264,7 @@ def test_roles_are_listed_set_and_cleared(api: World, person: Person, tmp_path: 
         ("POST", "/api/skills/sx.lock", 405),
         ("GET", "/api/skills/usage", 405),
         ("DELETE", "/api/skills/assets", 405),
+        ("POST", "/mcp/", 405),
         ("GET", "//api//skills/sx.lock", 200),
         ("GET", "/api/skills/assets/%2e%2e/sx.lock", 404),
         ("GET", "/api/skills/assets/a%2Fb/1/metadata.toml", 404),

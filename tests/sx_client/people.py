@@ -63,11 +63,11 @@ def set_admin(wire: Wire, name: str, email: str, *, admin: bool = True) -> None:
 
 
 def set_repositories(wire: Wire, name: str, repositories: Sequence[str]) -> None:
-    """Replace the repositories of a team; each is `owner/name`."""
+    """Replace the repositories of a team; each is `owner/name`. An empty list goes out as null: all stay."""
     team = targets.find_team(wire, name)
     found = [targets.find_repository(wire, *text.split("/", 1))["id"] for text in repositories]
     rows = [{"repositoryId": identifier} for identifier in found]
-    _team(graphql.change(wire, "UpdateTeam", id=team["id"], skillsRepositories=rows))
+    _team(graphql.change(wire, "UpdateTeam", id=team["id"], skillsRepositories=rows or None))
 
 
 def delete_team(wire: Wire, name: str) -> None:
