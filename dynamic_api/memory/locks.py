@@ -2,16 +2,19 @@
 
 What has changed is told by a serial that triggers raise (`asset_stamps`) and by the stamp of the published
 view. Even the serial is read only after some commit. So a lock that is known costs no resolving,
-and one whose ETag the client has costs no body. What locks have in common is read once for all callers.
+and one whose ETag the client has costs no body. What locks have in common is read once for all callers, and
+those who come at the same time, as all do after a change, have theirs made together.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynamic_api.database.engine import Database
 from dynamic_api.memory.serial import Serial
+from dynamic_api.memory.together import Together
 from dynamic_api.services import asset_lock
 from dynamic_api.services.asset_lock import Parts
 from dynamic_api.services.caller import Caller
@@ -23,6 +26,8 @@ TAGS_KEPT = 20_000
 BYTES_KEPT = 16 * 1024 * 1024
 PARTS_KEPT = 20_000
 """Assets and texts of rows."""
+AT_ONCE = 16
+"""Locks that are made by one call: on SQLite nothing else is answered meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +50,38 @@ class Locks:
         self._bodies: OrderedDict[str, int] = OrderedDict()
         self._size = 0
         self._serial = Serial(database, asset_lock.stamp)
-        self._parts: tuple[Stamp | None, Parts] = (None, Parts())
+        self._parts: tuple[Stamp | None, Parts] = (None, Parts(origin))
+        self._making: Together[Caller, Known] = Together(self._make, AT_ONCE)
 
     async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
         """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
-        # Read before the lock is made: what changes meanwhile makes it anew next time.
-        stamp = (self._published.stamp, await self._serial.current())
-        who = f"{caller.user_id} {caller.include_team:d}{caller.include_shared:d}"
-        known = self._known.get(who)
+        stamp = await self._stamp()
+        known = self._known.get(_who(caller))
         if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
-            parts = self._parts_at(stamp)
-            body = await self._database.read(
-                lambda db: asset_lock.body(db, self._published, caller, self._origin, parts)
-            )
-            known = Known(stamp, etag(body, caller.user_id), body)
-            self._keep(who, known)
+            known = await self._making.value(caller)
         return known.etag, None if shown == known.etag else known.body
+
+    async def _stamp(self) -> Stamp:
+        return self._published.stamp, await self._serial.current()
+
+    async def _make(self, callers: Sequence[Caller]) -> list[Known]:
+        # Read before the locks are made: what changes meanwhile makes them anew next time.
+        stamp = await self._stamp()
+        parts = self._parts_at(stamp)
+        bodies = await self._database.read(lambda db: asset_lock.bodies(db, self._published, callers, parts))
+        made = [
+            Known(stamp, etag(body, caller.user_id), body)
+            for caller, body in zip(callers, bodies, strict=True)
+        ]
+        for caller, known in zip(callers, made, strict=True):
+            self._keep(_who(caller), known)
+        return made
 
     def _parts_at(self, stamp: Stamp) -> Parts:
         """What locks of other callers were made of; who makes one keeps the parts that it began with."""
         made, parts = self._parts
         if made != stamp or len(parts.assets) + len(parts.texts) > PARTS_KEPT:
-            parts = Parts()
+            parts = Parts(self._origin)
             self._parts = (stamp, parts)
         return parts
 
@@ -84,3 +99,7 @@ class Locks:
         if len(self._known) > TAGS_KEPT:
             gone, _ = self._known.popitem(last=False)
             self._size -= self._bodies.pop(gone, 0)
+
+
+def _who(caller: Caller) -> str:
+    return f"{caller.user_id} {caller.include_team:d}{caller.include_shared:d}"

@@ -15,6 +15,7 @@ from dynamic_api.services import asset_access, assets, reach
 from dynamic_api.services.assets import OFFERED, ORGANISED, OWN, Found
 from dynamic_api.services.caller import Caller
 from dynamic_api.services.published import Published
+from dynamic_api.services.reach import Own
 from dynamic_api.sx.dependency import read_dependency
 from dynamic_api.sx.lock import rows
 from dynamic_api.sx.resolve import resolve
@@ -58,13 +59,14 @@ class Common:
 
 @dataclass(slots=True)
 class Parts:
-    """What locks have in common, for as long as nothing changes that a lock may show. Threads may share it.
+    """What locks on one `origin` have in common, for as long as nothing changes that a lock may show.
 
     `installs` by ORGANIZATION, REPOSITORY and the ids of teams; `assets` by id, None for what is not there;
     `texts` are rows as they are written, and `common` is made by the first lock. Who may have an asset is not
     in it: that is asked for each caller.
     """
 
+    origin: str
     installs: dict[str, tuple[Install, ...]] = field(default_factory=dict)
     assets: dict[str, Known | None] = field(default_factory=dict)
     ranked: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
@@ -77,51 +79,60 @@ def stamp(db: Connection) -> int:
     return int(db.execute(_STAMP).scalar() or 0)
 
 
-def body(db: Connection, published: Published, caller: Caller, origin: str, parts: Parts) -> bytes:
-    """The lock. `parts` serve one `origin`. Raises Unavailable while there is no view of the bucket."""
-    asking, installs = reach.own(db, caller)
-    _read_shared(db, asking, parts)
-    installs += [each for name in _few(asking) for each in parts.installs[name]]
-    common = _common(db, published, origin, parts)
+def bodies(db: Connection, published: Published, callers: Sequence[Caller], parts: Parts) -> list[bytes]:
+    """The locks of `callers`, in a few queries for all.
+
+    Raises Unavailable while there is no view of the bucket.
+    """
+    own = reach.own(db, callers)
+    _read_shared(db, [each.asking for each in own.values()], parts)
+    own = {
+        name: each._replace(installs=[*each.installs, *_among_others(each.asking, parts)])
+        for name, each in own.items()
+    }
+    ids = {install.asset for each in own.values() for install in each.installs}
+    _known(db, published, ids - _common(db, published, parts).ids, parts)
+    return [_body(db, published, caller, own[caller.user_id], parts) for caller in callers]
+
+
+def _body(db: Connection, published: Published, caller: Caller, own: Own, parts: Parts) -> bytes:
+    asking, installs = own
+    common = _common(db, published, parts)
     if common.rows is not None and asking.profile is None:
         more = [each for each in installs if each.asset not in common.ids]
         known = _had(db, caller, _known(db, published, {install.asset for install in more}, parts))
         if not any(each.has_needs or asset.name in common.rows for each, asset in known):
             had = catalogue([asset for _, asset in known], parts.ranked)
             few = resolve(had, more, asking).entries
-            texts = common.rows | rows(few, origin, had.shared_names(), parts.texts)
+            texts = common.rows | rows(few, parts.origin, had.shared_names(), parts.texts)
             return joined([texts[name] for name in sorted(texts)], CREATED_BY)
-    installs += parts.installs[ORGANIZATION]
-    had, resolution = _resolved(db, published, caller, asking, installs, parts)
-    return joined(rows(resolution.entries, origin, had.shared_names(), parts.texts).values(), CREATED_BY)
+    everything = own._replace(installs=[*installs, *parts.installs[ORGANIZATION]])
+    had, resolution = _resolved(db, published, caller, everything, parts)
+    texts = rows(resolution.entries, parts.origin, had.shared_names(), parts.texts)
+    return joined(texts.values(), CREATED_BY)
 
 
 def resolved(db: Connection, published: Published, caller: Caller) -> tuple[Catalogue, Resolution]:
     """What there was to choose from; and the rows of the lock, with what had to be left out."""
-    parts = Parts()
-    asking, installs = reach.own(db, caller)
-    _read_shared(db, asking, parts)
-    installs += [each for name in (ORGANIZATION, *_few(asking)) for each in parts.installs[name]]
-    return _resolved(db, published, caller, asking, installs, parts)
+    parts = Parts("")
+    asking, own = reach.own(db, [caller])[caller.user_id]
+    _read_shared(db, [asking], parts)
+    installs = [*own, *_among_others(asking, parts), *parts.installs[ORGANIZATION]]
+    return _resolved(db, published, caller, Own(asking, installs), parts)
 
 
 def _resolved(
-    db: Connection,
-    published: Published,
-    caller: Caller,
-    asking: Asking,
-    installs: Sequence[Install],
-    parts: Parts,
+    db: Connection, published: Published, caller: Caller, own: Own, parts: Parts
 ) -> tuple[Catalogue, Resolution]:
-    known = _had(db, caller, _known(db, published, {install.asset for install in installs}, parts))
+    known = _had(db, caller, _known(db, published, {install.asset for install in own.installs}, parts))
     found = [asset for _, asset in known]
     if fresh := [asset for each, asset in known if each.has_needs]:
         found += _needed(db, published, caller, {asset.name for asset in found}, fresh)
     had = catalogue(found, parts.ranked)
-    return had, resolve(had, installs, asking)
+    return had, resolve(had, own.installs, own.asking)
 
 
-def _common(db: Connection, published: Published, origin: str, parts: Parts) -> Common:
+def _common(db: Connection, published: Published, parts: Parts) -> Common:
     """Made once. Without dependencies rows know nothing of each other, and others can stand beside them."""
     if parts.common is None:
         installs = parts.installs[ORGANIZATION]
@@ -130,7 +141,7 @@ def _common(db: Connection, published: Published, origin: str, parts: Parts) -> 
         if all(each.namespace in _OPEN and not each.has_needs for each in known):
             had = catalogue([each.asset for each in known], parts.ranked)
             entries = resolve(had, installs, Asking(id="")).entries
-            made = rows(entries, origin, had.shared_names(), parts.texts)
+            made = rows(entries, parts.origin, had.shared_names(), parts.texts)
             if len(made) < len(had.by_name):
                 made = None  # what has no version to be had keeps its name from others all the same
         parts.common = Common(frozenset(each.id for each in known), made)
@@ -142,9 +153,13 @@ def _few(asking: Asking) -> list[str]:
     return [*(() if asking.is_bot else (REPOSITORY,)), *asking.teams]
 
 
-def _read_shared(db: Connection, asking: Asking, parts: Parts) -> None:
-    names = (ORGANIZATION, *_few(asking))
-    if missing := [name for name in names if name not in parts.installs]:
+def _among_others(asking: Asking, parts: Parts) -> list[Install]:
+    return [each for name in _few(asking) for each in parts.installs[name]]
+
+
+def _read_shared(db: Connection, asking: Iterable[Asking], parts: Parts) -> None:
+    names = {ORGANIZATION, *(name for each in asking for name in _few(each))}
+    if missing := sorted(names - parts.installs.keys()):
         parts.installs.update(reach.shared(db, missing))
 
 

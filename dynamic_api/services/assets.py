@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import ARRAY, Connection, String, any_, bindparam, or_, select, text
+from sqlalchemy import Connection, bindparam, or_, select
 
 from dynamic_api.catalogue.skill import Skill, SxBundle
 from dynamic_api.catalogue.skill import Version as Offered
+from dynamic_api.database.among import among, given
 from dynamic_api.database.tables import skill_versions, skills
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.ids import undashed
@@ -106,8 +107,7 @@ def by_ids(db: Connection, published: Published, ids: Sequence[str]) -> list[Fou
     if not ids:
         return []
     dialect = db.dialect.name
-    given = list(ids) if dialect == "postgresql" else msgspec.json.encode(list(ids)).decode()
-    rows = db.execute(_by_ids(dialect), {"ids": given}).fetchall()
+    rows = db.execute(_by_ids(dialect), {"ids": given(dialect, ids)}).fetchall()
     private = _grouped(rows, published)
     records = published.by_ids([each for each in ids if each not in private])
     offered = (records.get(each) for each in ids if each not in private)
@@ -120,8 +120,8 @@ def by_names(db: Connection, published: Published, caller: Caller, names: Iterab
     if not wanted:
         return []
     spaces = [ORGANISATION, caller.user_id]
-    given = {"names": wanted, "spaces": spaces, "me": caller.user_id}
-    rows = db.execute(_by_names(caller.include_team, caller.include_shared), given).fetchall()
+    values = {"names": wanted, "spaces": spaces, "me": caller.user_id}
+    rows = db.execute(_by_names(caller.include_team, caller.include_shared), values).fetchall()
     records = published.by_slugs(wanted)
     return [*_grouped(rows, published).values(), *map(of_record, records.values())]
 
@@ -251,11 +251,7 @@ _NAMED = PRIVATE.where(
 
 @cache
 def _by_ids(dialect: str) -> Any:
-    """All ids in one value, so that the text is the same for any number of them."""
-    if dialect == "postgresql":
-        return PRIVATE.where(skills.c.id == any_(bindparam("ids", type_=ARRAY(String))))
-    given: Any = text("SELECT value FROM json_each(:ids)")
-    return PRIVATE.where(skills.c.id.in_(given))
+    return PRIVATE.where(among(dialect, skills.c.id, "ids"))
 
 
 @cache

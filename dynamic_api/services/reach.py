@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select, and_, bindparam, literal, null, or_, select, union_all
 
+from dynamic_api.database.among import among
+from dynamic_api.database.among import given as given_as
 from dynamic_api.database.tables import (
     active_profiles,
     asset_collection_items,
@@ -28,44 +31,67 @@ _PATHS = msgspec.json.Decoder(tuple[str, ...])
 _PROFILE = "PROFILE"
 
 
-def own(db: Connection, caller: Caller) -> tuple[Asking, list[Install]]:
-    """The caller as the resolver wants it, and what is installed for nobody else, in one query."""
-    teams: dict[str, list[str]] = {}
+class Own(NamedTuple):
+    """A caller as the resolver wants it, and what is installed for nobody else."""
+
+    asking: Asking
+    installs: list[Install]
+
+
+@dataclass(slots=True)
+class _Gathered:
+    installs: list[Install] = field(default_factory=list)
+    teams: dict[str, list[str]] = field(default_factory=dict)
     profile: list[str] | None = None
-    mine: list[Install] = []
-    for row in db.execute(_own(caller.is_bot), {"me": caller.user_id}).fetchall():
-        if row.entity_type == TEAM:
-            teams.setdefault(row.entity_id, []).extend([row.url] if row.url else [])
-        elif row.entity_type == _PROFILE:
-            profile = [*(profile or ()), *filter(None, [row.skill_id])]
+
+
+def own(db: Connection, callers: Sequence[Caller]) -> dict[str, Own]:
+    """What there is for each of `callers`, by their ids, in one query."""
+    found = {caller.user_id: _Gathered() for caller in callers}
+    dialect = db.dialect.name
+    rows = db.execute(_own(dialect), {"us": given_as(dialect, found)}).fetchall()
+    for holder, skill_id, collection_id, kind, entity_id, url, paths in rows:
+        mine = found[holder]
+        if kind == TEAM:
+            mine.teams.setdefault(entity_id, []).extend([url] if url else [])
+        elif kind == _PROFILE:
+            mine.profile = [*(mine.profile or ()), *filter(None, [skill_id])]
         else:
-            mine.append(_install(row))
-    asking = Asking(
+            mine.installs.append(_install(skill_id, collection_id, kind, entity_id, url, paths))
+    return {
+        caller.user_id: Own(_asking(caller, mine := found[caller.user_id]), mine.installs)
+        for caller in callers
+    }
+
+
+def _asking(caller: Caller, mine: _Gathered) -> Asking:
+    return Asking(
         id=caller.user_id,
         is_bot=caller.is_bot,
-        teams={team_id: tuple(sorted(urls)) for team_id, urls in teams.items()},
+        teams={team_id: tuple(sorted(urls)) for team_id, urls in mine.teams.items()},
         repositories=None,
-        profile=None if profile is None else frozenset(profile),
+        profile=None if mine.profile is None else frozenset(mine.profile),
     )
-    return asking, mine
 
 
 def shared(db: Connection, names: Sequence[str]) -> dict[str, tuple[Install, ...]]:
     """Installs for several: of ORGANIZATION, of REPOSITORY (every one), and of teams by their ids."""
     found: dict[str, list[Install]] = {name: [] for name in names}
     for row in db.execute(_shared(), {"names": list(names)}).fetchall():
-        found[row.entity_id if row.entity_type == TEAM else row.entity_type].append(_install(row))
+        found[row.entity_id if row.entity_type == TEAM else row.entity_type].append(_install(*row))
     return {name: tuple(installs) for name, installs in found.items()}
 
 
-def _install(row: Any) -> Install:
+def _install(
+    skill_id: str, collection_id: str | None, kind: str, entity_id: str, url: str | None, paths: str | None
+) -> Install:
     return Install(
-        asset=row.skill_id,
-        entity_type=row.entity_type,
-        entity_id=row.entity_id,
-        url=row.url or "",
-        paths=_PATHS.decode(row.paths) if row.paths else (),
-        via_collection=row.collection_id,
+        asset=skill_id,
+        entity_type=kind,
+        entity_id=entity_id,
+        url=url or "",
+        paths=_PATHS.decode(paths) if paths else (),
+        via_collection=collection_id,
     )
 
 
@@ -97,28 +123,28 @@ def _memberships(is_bot: bool) -> Select[Any]:
 
 
 @cache
-def _own(is_bot: bool) -> Any:
-    """Rows of installs; a TEAM is a membership with a repository of the team, a PROFILE one of its assets."""
-    install = asset_installs.c
-    mine = and_(install.entity_type == (BOT if is_bot else USER), install.entity_id == bindparam("me"))
-    return union_all(*_brought(mine), _teams(is_bot), _active())
+def _own(dialect: str) -> Any:
+    """Rows of installs behind whose they are. A TEAM is a membership with a repository of the team, a PROFILE
+    one of its assets. No bot has the id of a user."""
+    install, holder = asset_installs.c, asset_installs.c.entity_id
+    mine = and_(install.entity_type.in_((USER, BOT)), among(dialect, install.entity_id, "us"))
+    return union_all(*_brought(mine, holder), *_teams(dialect), _active(dialect))
 
 
-def _teams(is_bot: bool) -> Select[Any]:
-    mine = _memberships(is_bot).subquery()
-    joined = mine.outerjoin(
-        team_repositories.join(repositories, repositories.c.id == team_repositories.c.repository_id),
-        team_repositories.c.team_id == mine.c.team_id,
-    )
-    columns = (null(), null(), literal(TEAM), mine.c.team_id, repositories.c.url, null())
-    return select(*columns).select_from(joined)
+def _teams(dialect: str) -> Iterator[Select[Any]]:
+    joined = team_repositories.join(repositories, repositories.c.id == team_repositories.c.repository_id)
+    for members, holder in ((team_members, team_members.c.user_id), (bot_teams, bot_teams.c.bot_id)):
+        place = members.outerjoin(joined, team_repositories.c.team_id == members.c.team_id)
+        columns = (holder, null(), null(), literal(TEAM), members.c.team_id, repositories.c.url, null())
+        query = select(*columns).select_from(place).where(among(dialect, holder, "us"))
+        yield query if members is bot_teams else query.where(team_members.c.accepted_at.is_not(None))
 
 
-def _active() -> Select[Any]:
+def _active(dialect: str) -> Select[Any]:
     item, active = profile_items.c, active_profiles.c
     joined = active_profiles.outerjoin(profile_items, item.profile_id == active.profile_id)
-    columns = (item.skill_id, null(), literal(_PROFILE), active.profile_id, null(), null())
-    return select(*columns).select_from(joined).where(active.holder_id == bindparam("me"))
+    columns = (active.holder_id, item.skill_id, null(), literal(_PROFILE), active.profile_id, null(), null())
+    return select(*columns).select_from(joined).where(among(dialect, active.holder_id, "us"))
 
 
 @cache
@@ -156,8 +182,8 @@ def _installs(is_bot: bool, *, some: bool = False, by_others: bool = False) -> A
     return union_all(direct, through)
 
 
-def _brought(entity: Any) -> tuple[Select[Any], Select[Any]]:
-    """Direct installs of entities, and those of collections with each of their assets."""
+def _brought(entity: Any, *before: Any) -> tuple[Select[Any], Select[Any]]:
+    """Direct installs of entities, and those of collections with each of their assets, behind `before`."""
     install, item = asset_installs.c, asset_collection_items.c
     place = asset_installs.outerjoin(
         repositories,
@@ -170,9 +196,13 @@ def _brought(entity: Any) -> tuple[Select[Any], Select[Any]]:
         repositories.c.url,
         path_configs.c.paths,
     )
-    direct = select(install.skill_id, *shown).select_from(place).where(install.skill_id.is_not(None), entity)
+    direct = (
+        select(*before, install.skill_id, *shown)
+        .select_from(place)
+        .where(install.skill_id.is_not(None), entity)
+    )
     through = (
-        select(item.skill_id, *shown)
+        select(*before, item.skill_id, *shown)
         .select_from(place.join(asset_collection_items, item.collection_id == install.collection_id))
         .where(entity)
     )

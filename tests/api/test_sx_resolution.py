@@ -67,10 +67,10 @@ def test_each_entity_reaches_its_own(api: World, tmp_path: Path) -> None:
 def assert_made_alone_as_together(api: World, keys: list[str]) -> None:
     """What locks have in common is read once; whose comes first makes no difference to any of them."""
 
-    def body(key: str, parts: asset_lock.Parts) -> bytes:
-        def work(db: Connection) -> bytes:
-            caller = access.caller_of(db, key, api.clock())
-            return asset_lock.body(db, api.app.context.published, caller, "http://h", parts)
+    def bodies(keys: list[str], parts: asset_lock.Parts) -> list[bytes]:
+        def work(db: Connection) -> list[bytes]:
+            callers = [access.caller_of(db, key, api.clock()) for key in keys]
+            return asset_lock.bodies(db, api.app.context.published, callers, parts)
 
         return api.read(work)
 
@@ -84,8 +84,9 @@ def assert_made_alone_as_together(api: World, keys: list[str]) -> None:
 
     alone = {key: resolved(key) for key in keys}
     for order in (keys, keys[::-1]):
-        parts = asset_lock.Parts()
-        assert {key: body(key, parts) for key in order} == alone
+        parts = asset_lock.Parts("http://h")
+        assert {key: bodies([key], parts) for key in order} == {key: [body] for key, body in alone.items()}
+        assert bodies(order, asset_lock.Parts("http://h")) == [alone[key] for key in order]
 
 
 def test_what_is_needed_comes_with_it_and_follows_the_states(api: World, tmp_path: Path) -> None:
