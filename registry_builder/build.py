@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from registry_builder import __version__
+from registry_builder import BUILDER
 from registry_builder.core.errors import Missing, Unfit
 from registry_builder.core.finding import Finding
 from registry_builder.core.ledger import REMOVED
@@ -29,7 +29,6 @@ from registry_builder.team import Team
 from registry_builder.templates import Templates, themed
 from registry_builder.workshop import Advance, Workshop
 
-BUILDER = f"skillpress {__version__}"
 Tick = Callable[[str], None]
 
 

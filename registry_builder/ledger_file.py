@@ -28,7 +28,7 @@ from registry_builder.core.revoked import Revocation
 from registry_builder.core.tree import Pointer
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.claude import MANIFEST
-from registry_builder.emit.table import EMITTERS, object_keys
+from registry_builder.emit.table import BUNDLERS, object_keys
 from registry_builder.press import BUNDLE, objects_of, published_skill
 from registry_builder.previous import Previous, View
 from registry_builder.source import Listing, Source
@@ -199,7 +199,7 @@ class Restore:
         there = work.base.document(document.name)
         if there is None or row.version > there.newest.version:
             row = _with_bundles(work, document, row, made.derived)
-        kept = set(object_keys(tuple(EMITTERS), document.name, row))
+        kept = set(object_keys(BUNDLERS, document.name, row))
         for key, body in made.objects:
             if key in kept:
                 work.objects.setdefault(document.name, {})[key] = work.spool.add(key, body)

@@ -30,7 +30,7 @@ from registry_builder.core.rules import Policy, check_folder
 from registry_builder.core.skill import Skill
 from registry_builder.emit.base import Collection, Made, Site, Source
 from registry_builder.emit.claude import bundle_files
-from registry_builder.emit.table import EMITTERS, derive
+from registry_builder.emit.table import derive
 from registry_builder.settings import Settings
 
 BUNDLE = "bundle"
@@ -74,10 +74,9 @@ def press(
     if version is None and previous is not None:
         return Pressed(keep(previous, candidate), False, ())
     made = objects_of(Source(skill, version or 1, checked.folder.files), settings, site)
-    artifact = made.artifact
     edition = Edition(
-        sha256=digest(artifact),
-        size=len(artifact),
+        sha256=made.sha256,
+        size=made.size,
         files=len(checked.folder.files),
         bytes=sum(len(file.data) for file in checked.folder.files),
         derived=made.derived,
@@ -87,9 +86,13 @@ def press(
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Every key that one version pins for ever, with its bytes; those of emitters that are off left out."""
+    """Every key that one version pins for ever, with its bytes; those of emitters that are off left out.
 
-    artifact: bytes
+    `sha256` and `size` are the artifact's.
+    """
+
+    sha256: str
+    size: int
     derived: Mapping[str, Derived]
     objects: tuple[Made, ...]
 
@@ -97,13 +100,14 @@ class Objects:
 def objects_of(source: Source, settings: Settings, site: Site) -> Objects:
     """The artifact of `source` and all that is derived from it; the record names every bundle there is."""
     artifact = pack(source.files)
-    objects = [(download_key(source.skill.name, digest(artifact)), artifact)]
+    sha256 = digest(artifact)
+    objects = [(download_key(source.skill.name, sha256), artifact)]
     derived = {}
-    for name, derivation in derive(tuple(EMITTERS), source, site):
+    for name, derivation in derive(source, site):
         derived[name] = derivation.record
         if name in settings.emitters:
             objects += derivation.objects
-    return Objects(artifact, derived, tuple(objects))
+    return Objects(sha256, len(artifact), derived, tuple(objects))
 
 
 def _candidate(checked: Checked, skill: Skill, settings: Settings) -> Candidate:

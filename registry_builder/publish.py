@@ -7,27 +7,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from registry_builder.build import BUILDER
+from registry_builder import BUILDER
 from registry_builder.core.errors import Busy
 from registry_builder.core.key import KeyClass, classify, digest, node_key
 from registry_builder.core.ledger import encode
 from registry_builder.core.revoked import Revoked
 from registry_builder.core.tree import Pin, Pins, Pointer, Record, pin, write_rank
-from registry_builder.crowd import each
+from registry_builder.crowd import Crowd
 from registry_builder.foreign import is_taken, refuse_foreign, refuse_taken
 from registry_builder.previous import POINTER_KEY, Previous
-from registry_builder.release import Release
-from registry_builder.settings import Settings
 from registry_builder.spool import Spool
 from registry_builder.store.base import Store
 
+if TYPE_CHECKING:
+    from registry_builder.release import Release
+    from registry_builder.settings import Settings
+
 LEASE = timedelta(minutes=15)
-_BATCH = 256
+_BATCH = 512
 _ALWAYS_OURS = (KeyClass.IMMUTABLE, KeyClass.FROZEN)
 
 
@@ -130,6 +132,7 @@ class Publisher:
     after: int = 0
     _tag: str = ""
     _opened: Pointer | None = None
+    _half: datetime = field(init=False)
     _fresh: bool = False
     _asking: Lock = field(default_factory=Lock)
 
@@ -137,10 +140,11 @@ class Publisher:
         """Write what `plan` says and swap the pointer. Raises Busy, Foreign, Trouble; then run again."""
         opened = self._open(release)
         first = [change for change in plan.changes if write_rank(change.key) < (0, 1)]
-        healed = self._write(first)
-        each(self._put_node, plan.nodes[:-1], self.store.parallel)
-        each(self._put_node, plan.nodes[-1:], self.store.parallel)
-        healed += self._write(plan.changes[len(first) :])
+        with Crowd(self.store.parallel) as crowd:
+            healed = self._write(first, crowd)
+            crowd.each(self._put_node, plan.nodes[:-1])
+            crowd.each(self._put_node, plan.nodes[-1:])
+            healed += self._write(plan.changes[len(first) :], crowd)
         return Published(self._complete(release, opened), len(plan.changes), tuple(healed))
 
     def _open(self, release: Release) -> Pointer:
@@ -149,6 +153,7 @@ class Publisher:
         if before and not before.complete:
             self._refuse_living(before)
         begun = [view.root_sha256 for view in self.previous.begun]
+        now = self.now()
         pointer = Pointer(
             generation=max(before.generation if before else 0, self.after) + 1,
             state="open",
@@ -161,12 +166,12 @@ class Publisher:
             builder=BUILDER,
             settings=in_force(self.settings, self.previous.revoked),
             owner=self.who,
-            lease_until=_stamp(self.now() + LEASE),
+            lease_until=_stamp(now + LEASE),
             begun=tuple(root for root in begun if root and root != release.root) or UNSET,
         )
         expected = digest(encode(before)) if before else ""
         self._tag = self.store.put(POINTER_KEY, encode(pointer), expect=self._current_tag(expected))
-        self._opened, self._fresh = pointer, True
+        self._opened, self._half, self._fresh = pointer, now + LEASE / 2, True
         return pointer
 
     def _refuse_living(self, pointer: Pointer) -> None:
@@ -187,7 +192,7 @@ class Publisher:
             raise Busy("overtaken", "somebody else published meanwhile", place=POINTER_KEY, mend="run again")
         return tag.value
 
-    def _write(self, changes: Sequence[Change]) -> list[str]:
+    def _write(self, changes: Sequence[Change], crowd: Crowd) -> list[str]:
         """Write `changes` rank by rank, many at once within one; gives the keys that held other bytes."""
         healed: list[str] = []
         for _, ranked in groupby(changes, key=lambda change: write_rank(change.key)):
@@ -195,7 +200,7 @@ class Publisher:
                 if not self._fresh:
                     self._still_ours()
                 self._fresh = False
-                healed += [key for key in each(self._write_one, batch, self.store.parallel) if key]
+                healed += [key for key in crowd.each(self._write_one, batch) if key]
         return healed
 
     def _write_one(self, change: Change) -> str | None:
@@ -240,8 +245,7 @@ class Publisher:
 
     def _keep_lease(self) -> None:
         """Ask again who publishes once half of our lease has passed: we may have slept."""
-        until = self._opened.lease_until if self._opened else None
-        if not self.store.exclusive and until and _stamp(self.now() + LEASE / 2) > until:
+        if not self.store.exclusive and self.now() > self._half:
             self._still_ours()
 
     def _still_ours(self) -> None:
@@ -252,8 +256,10 @@ class Publisher:
             tag = self.store.tag(POINTER_KEY)
             if tag is None or tag.value != self._tag:
                 raise Busy("overtaken", "another publisher took over", place=POINTER_KEY, mend="run again")
-            if _stamp(self.now() + LEASE / 2) > (self._opened.lease_until or ""):
-                self._opened = replace(self._opened, lease_until=_stamp(self.now() + LEASE))
+            now = self.now()
+            if now > self._half:
+                self._opened = replace(self._opened, lease_until=_stamp(now + LEASE))
+                self._half = now + LEASE / 2
                 self._tag = self.store.put(POINTER_KEY, encode(self._opened), expect=self._tag)
 
     def _complete(self, release: Release, opened: Pointer) -> Pointer:

@@ -18,7 +18,7 @@ from registry_builder.core.ledger import LOST, QUARANTINED, REMOVED, Document, R
 from registry_builder.core.tree import Bin, NamePins, Pin, Root, SpanNode, bin_of, pin
 from registry_builder.emit.base import Collection, Page, Site, Summary, summarise
 from registry_builder.emit.table import (
-    EMITTERS,
+    BUNDLERS,
     budgets,
     emit_collection,
     emit_registry,
@@ -205,7 +205,7 @@ class Assembly:
         found |= self.work.objects.get(name, {})
         for row in document.versions:
             if row.state == QUARANTINED or row.withdrawn == LOST:
-                for key in object_keys(tuple(EMITTERS), name, row):
+                for key in object_keys(BUNDLERS, name, row):
                     found.pop(key, None)
                 continue
             needed = object_keys(self.work.settings.emitters, name, row)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from registry_builder.core.errors import Missing, Misuse
 from registry_builder.core.ledger import Document, Row
 from registry_builder.core.revoked import REVOKED_KEY, Revocation, encode_revoked
-from registry_builder.emit.table import EMITTERS, object_keys
+from registry_builder.emit.table import BUNDLERS, object_keys
 from registry_builder.previous import Previous, View
 from registry_builder.release import Release
 from registry_builder.store.base import Store
@@ -37,7 +37,7 @@ def revoke(store: Store, previous: Previous, asset: str, reason: str, time: str)
         revoked = revoked.plus(made[-1])
     store.put(REVOKED_KEY, encode_revoked(revoked), expect=tag.value if tag else "")
     for document, row in hits:
-        for key in object_keys(tuple(EMITTERS), document.name, row):
+        for key in object_keys(BUNDLERS, document.name, row):
             store.delete(key)
     return made
 

@@ -25,6 +25,7 @@ class Spool:
         self._end = 0
         self._places: dict[str, Place] = {}
         self._inherited: dict[str, Place] = {}
+        self._last: tuple[bytes, Place, Pin] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,14 +45,23 @@ class Spool:
         return iter(self._places)
 
     def add(self, key: str, body: bytes) -> Pin:
-        """Keep `body` under `key`; a second body for a key replaces the first."""
+        """Keep `body` under `key`; a second body for a key replaces the first.
+
+        The same bytes under two keys, one after the other, are written and digested once.
+        """
+        if self._last is None or self._last[0] is not body:
+            self._last = (body, self._append(body), pin(body))
+        _, self._places[key], pinned = self._last
+        return pinned
+
+    def _append(self, body: bytes) -> Place:
+        place = (self._own, self._end, len(body))
         try:
             _write(self._files[self._own], body, self._end)
         except OSError as error:
             raise _trouble(error) from error
-        self._places[key] = (self._own, self._end, len(body))
         self._end += len(body)
-        return pin(body)
+        return place
 
     def get(self, key: str) -> bytes:
         """The body of `key`, which must have been added. Threads may call it at once."""
@@ -70,6 +80,7 @@ class Spool:
         self._inherited, self._places = self._places, {}
         self._own = len(self._files) - 1 - number
         self._end = os.fstat(self._files[self._own].fileno()).st_size
+        self._last = None
 
     def drain(self) -> dict[str, Place]:
         """Where each new key is, for `adopt` of the spool that was forked; they are forgotten here."""

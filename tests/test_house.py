@@ -154,6 +154,14 @@ def test_every_emitter_of_the_table_is_in_the_contract() -> None:
     assert sorted(module.__name__ for module in table.EMITTERS.values()) == contracts()[EMITTERS]["modules"]
 
 
+def test_no_emitter_but_those_that_the_table_asks_makes_bundles() -> None:
+    from registry_builder.emit import table
+
+    for function in ("derive", "row_keys"):
+        having = tuple(name for name, module in table.EMITTERS.items() if hasattr(module, function))
+        assert having == table.BUNDLERS
+
+
 IMPURE_NAMES = {"open", "input", "print"}
 IMPURE_METHODS = {"now", "utcnow", "today", "uuid1", "uuid4"}
 

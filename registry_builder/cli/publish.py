@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,9 +15,10 @@ from registry_builder.cli.publishing import flags_of, git_options, release_optio
 from registry_builder.cli.releasing import Run
 from registry_builder.cli.sign import signing, signing_options
 from registry_builder.previous import Previous
-from registry_builder.rollback import release_holds as let_go
 from registry_builder.store.target import open_store
-from registry_builder.workshop import Workshop
+
+if TYPE_CHECKING:
+    from registry_builder.workshop import Workshop
 
 
 @click.command()
@@ -93,4 +95,6 @@ def publish(
 
 
 def _release_holds(_: Previous) -> Callable[[Workshop], None]:
-    return let_go
+    from registry_builder.rollback import release_holds
+
+    return release_holds

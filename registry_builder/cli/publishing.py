@@ -7,25 +7,25 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from registry_builder.build import Build
 from registry_builder.cli.options import preset_option
 from registry_builder.core.errors import Missing, Misuse
 from registry_builder.core.tree import Pointer
-from registry_builder.git_remote import Remote
 from registry_builder.jobs import cores
 from registry_builder.previous import Previous
 from registry_builder.publish import Plan, Published, Publisher, Tick, in_force, plan
-from registry_builder.release import Release
 from registry_builder.settings import Flags, Settings
 from registry_builder.source import Commit, Source
 from registry_builder.spool import Spool
 from registry_builder.store.base import Store
-from registry_builder.templates import load_templates
-from registry_builder.workshop import Workshop
+
+if TYPE_CHECKING:  # a build that finds nothing to do does not pay for these
+    from registry_builder.git_remote import Remote
+    from registry_builder.release import Release
+    from registry_builder.workshop import Workshop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,7 +77,11 @@ def git_options(function: F) -> F:
 
 def remote_of(url: str | None, branch: str) -> Remote | None:
     """The branch to push to, None when there is none."""
-    return Remote(url, branch) if url else None
+    if not url:
+        return None
+    from registry_builder.git_remote import Remote
+
+    return Remote(url, branch)
 
 
 def flags_of(
@@ -104,6 +108,9 @@ class Job:
 
     def release(self, spool: Spool) -> Release:
         """The release, its bodies in `spool`. Raises Refused with every finding."""
+        from registry_builder.build import Build
+        from registry_builder.templates import load_templates
+
         build = Build(self.source, self.commit, self.settings, self.previous, spool, load_templates())
         build.before, build.tick, build.jobs = self.before, self.tick, self.jobs
         return build.run()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_builder.build import Refused
 from registry_builder.cli import findings as shown
 from registry_builder.cli.options import Progress, echo_json, finding_row
 from registry_builder.cli.publishing import Job
@@ -18,22 +17,21 @@ from registry_builder.cli.sign import say_signed, signed_row
 from registry_builder.core.errors import Busy, Refusal
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
-from registry_builder.expectation import check_expected
-from registry_builder.git_remote import Remote, check_remote, push
 from registry_builder.jobs import cores
 from registry_builder.previous import Holes, Previous
 from registry_builder.publish import Plan, Published, is_noop, plan
 from registry_builder.purge import purge
-from registry_builder.reconcile import find_holes
-from registry_builder.release import Release
 from registry_builder.settings import DEFAULT_BASE_URL, Settings
 from registry_builder.source import Commit, Source
 from registry_builder.spool import Spool
 from registry_builder.store.base import Store
-from registry_builder.workshop import Workshop
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # as in publishing
+    from registry_builder.build import Refused
+    from registry_builder.git_remote import Remote
+    from registry_builder.release import Release
     from registry_builder.trust.sign import Signed
+    from registry_builder.workshop import Workshop
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,10 +63,14 @@ class Run:
         """Release and report; gives the exit code."""
         progress = Progress()
         if self.remote:
+            from registry_builder.git_remote import check_remote
+
             check_remote(self.remote, self.settings.emitters)
         with self.store as store:
             previous = Previous(store)
             if self.reconcile:
+                from registry_builder.reconcile import find_holes
+
                 previous.holes = find_holes(previous, store if self.deep else None)
             whole = previous.holes == Holes()
             if (
@@ -79,6 +81,8 @@ class Run:
             ):
                 self._after()
                 return self._say_noop(previous.pointer)
+            from registry_builder.build import Refused
+
             try:
                 release, changes, published = self._publish(previous, progress)
             except Refused as error:
@@ -106,6 +110,8 @@ class Run:
         with Spool() as spool:
             release = job.release(spool)
             if self.expect:
+                from registry_builder.expectation import check_expected
+
                 check_expected(self.expect, release)
             self._check_mirror(release)
             changes = plan(release, previous)
@@ -118,6 +124,8 @@ class Run:
 
     def _push(self) -> None:
         if self.remote:
+            from registry_builder.git_remote import push
+
             self.pushed = push(Previous(self.store).view, self.remote)
             click.echo(f"pushed {self.pushed[:12]} to {self.remote}", err=True)
 

@@ -10,7 +10,7 @@ from time import monotonic
 
 import click
 
-from registry_builder.build import BUILDER
+from registry_builder import BUILDER
 from registry_builder.cli.findings import count, printable
 from registry_builder.cli.options import Progress, echo_json, json_option, opened, settings_at
 from registry_builder.cli.publishing import flags_of, release_options

@@ -55,7 +55,7 @@ def derive(source: Source, site: Site) -> Derivation | None:
     )
     name = source.skill.name
     metadata_key, zip_key = _frozen_keys(name, source.version)
-    objects = ((download_key(name, record.sha256), body), (metadata_key, metadata.body), (zip_key, body))
+    objects = ((download_key(name, record.sha256), body), (zip_key, body), (metadata_key, metadata.body))
     return Derivation(record, objects)
 
 

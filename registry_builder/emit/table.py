@@ -77,6 +77,8 @@ EMITTERS: Mapping[str, ModuleType] = _Modules(
     "git",
     "search",
 )
+BUNDLERS = ("npm", "sx")
+"""The emitters with `derive` and `row_keys`: these are asked on or off, so others are not imported for it."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "core": ("json_api", "claude", "npm", "well_known", "sx", "html", "search_index"),
     "extras": ("discovery_v01", "clawhub", "copilot", "git", "search"),
@@ -93,10 +95,10 @@ def choose(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in EMITTERS if name in chosen)
 
 
-def derive(names: Sequence[str], source: Source, site: Site) -> Iterator[tuple[str, Derivation]]:
-    """Emitter → the bundle that it makes of a version to be minted."""
-    for name in names:
-        made: Derivation | None = EMITTERS[name].derive(source, site) if _has(name, "derive") else None
+def derive(source: Source, site: Site) -> Iterator[tuple[str, Derivation]]:
+    """Emitter → the bundle that it makes of a version to be minted, whether it is on or not."""
+    for name in BUNDLERS:
+        made: Derivation | None = EMITTERS[name].derive(source, site)
         if made is not None:
             yield name, made
 
@@ -151,8 +153,8 @@ def budgets(names: Sequence[str]) -> tuple[Budget, ...]:
 def object_keys(names: Sequence[str], name: str, row: Row) -> list[str]:
     """The keys that `row` pins for ever, its artifact first; those of emitters that are off left out."""
     keys = [download_key(name, row.sha256)]
-    for emitter in names:
-        if _has(emitter, "row_keys"):
+    for emitter in BUNDLERS:
+        if emitter in names:
             keys += EMITTERS[emitter].row_keys(name, row)
     return keys
 

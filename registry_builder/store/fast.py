@@ -9,7 +9,7 @@ from typing import Any
 
 from registry_builder.core.errors import Busy, Trouble
 
-_FRESH = timedelta(minutes=5)
+_FRESH = timedelta(minutes=10)  # obstore asks again in the last five, up to ten times a second
 _TRIED_AGAIN = 3
 _TOO_LONG = timedelta(seconds=60)
 
@@ -76,7 +76,7 @@ def fast_put(session: Any, client: Any, bucket: str, attempts: int) -> FastPut |
 
 
 def _lent(credentials: Any) -> Callable[[], Any]:
-    """Gives `credentials`, which botocore renews, for five minutes at a time."""
+    """Gives `credentials`, which botocore renews in their last ten minutes, for ten minutes at most."""
 
     def provide() -> dict[str, object]:
         frozen = credentials.get_frozen_credentials()

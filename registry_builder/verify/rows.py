@@ -21,7 +21,7 @@ from registry_builder.core.ledger import QUARANTINED, Derived, Document, Row
 from registry_builder.emit.base import Collection, Site
 from registry_builder.emit.base import Source as Made
 from registry_builder.emit.claude import bundle_files
-from registry_builder.emit.table import EMITTERS, derive
+from registry_builder.emit.table import derive
 from registry_builder.own_files import COLLECTIONS, read_own_files
 from registry_builder.press import BUNDLE, published_skill
 from registry_builder.source import Listing, Source, rfc3339
@@ -224,4 +224,4 @@ def _of_type(document: Document, type_: str) -> Document:
 def _records(made: Made, name: str) -> dict[str, Derived]:
     """What is derived in a registry called `name`; nothing else of a site goes into a bundle."""
     site = Site(name=name, title="", description="", base_url="", owner={}, source_url=None, builder="")
-    return {name: derivation.record for name, derivation in derive(tuple(EMITTERS), made, site)}
+    return {name: derivation.record for name, derivation in derive(made, site)}

@@ -53,7 +53,7 @@ def unzip(data: bytes) -> dict[str, bytes]:
 
 
 def metadata_of(made: Derivation) -> str:
-    return made.objects[1][1].decode()
+    return made.objects[2][1].decode()
 
 
 def of_type(kind: str, own: str | None = None, **files: bytes) -> Source:
@@ -95,8 +95,8 @@ def test_bundle_is_the_files_and_a_generated_metadata_toml() -> None:
     digest = hashlib.sha256(body).hexdigest()
     assert made.objects == (
         (f"api/v1/downloads/public/aa/{digest}.zip", body),
-        ("api/skills/assets/aa/3/metadata.toml", metadata),
         ("api/skills/assets/aa/3/aa-3.zip", body),
+        ("api/skills/assets/aa/3/metadata.toml", metadata),
     )
     assert made.record == Derived(
         profile=1,
