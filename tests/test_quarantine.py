@@ -254,3 +254,33 @@ def test_a_quarantine_and_a_rollback_can_be_signed_at_once(repo: Repo, tmp_path:
     assert run(["rollback", "beta", "--to-generation", "1", *flags, *signed]) == 0
     assert run(["verify", str(out), "--trust", trusted, *state]) == 0
     assert build(repo, out) == 0
+
+
+@pytest.mark.parametrize("command", ["quarantine", "rollback"])
+def test_a_release_that_a_signed_registry_left_unsigned_says_how_to_sign_it(
+    repo: Repo, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """A registry without signatures is not told of them."""
+    out, keys = tmp_path / "my out", tmp_path / "keys"
+    words = {
+        "quarantine": ["quarantine", "alpha", "--reason", "steals keys"],
+        "rollback": ["rollback", "beta", "--to-generation", "1"],
+    }[command]
+    flags = ["--to", str(out), "-C", str(repo.path), "--base-url", BASE, "--name", "reg", "--json"]
+    signed = ["--to", str(out), "--keys", str(keys)]
+    build(repo, out)
+    repo.commit({"skills/beta/SKILL.md": skill("beta", "bad")})
+    build(repo, out)
+    assert "unsigned" not in capsys.readouterr().err
+    assert run(["keys", "init", "--dir", str(keys)]) == run(["sign", *signed]) == 0
+    capsys.readouterr()
+    assert run([*words, *flags]) == 0
+    told = capsys.readouterr()
+    mend = f"skillpress sign --to '{out}' --keys DIR"
+    assert json.loads(told.out)["unsigned"] == mend
+    assert "warning: the registry is signed and this release is not yet" in told.err
+    assert mend in told.err
+    trusted = ["--trust", str(keys / "root.json"), "--state", str(tmp_path / "state")]
+    assert run(["verify", str(out), *trusted]) == 1
+    assert run(["sign", *signed]) == 0
+    assert run(["verify", str(out), *trusted]) == 0

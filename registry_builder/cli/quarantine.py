@@ -10,7 +10,7 @@ import click
 from registry_builder.cli.findings import count
 from registry_builder.cli.options import Progress, content_option, echo_json, json_option, opened
 from registry_builder.cli.publishing import Job, flags_of, release_options, same_settings, store_option
-from registry_builder.cli.sign import signing, signing_options
+from registry_builder.cli.sign import sign_release, signing, signing_options
 from registry_builder.previous import Previous
 from registry_builder.revoke import revoke, sweep
 from registry_builder.store.target import open_store
@@ -63,14 +63,12 @@ def quarantine(
             release, published = job.publish(store)
             progress.end()
             gone = sweep(store, previous, release, made)
-        if sign:
-            sign(store)
+        trust = sign_release(store, target, sign, as_json=as_json)
     rows = sorted({row for item in made for row in item.rows})
     if as_json:
         digests = [item.sha256 for item in made]
-        echo_json(
-            {"generation": published.pointer.generation, "rows": rows, "sha256": digests, "deleted": gone}
-        )
+        generation = published.pointer.generation
+        echo_json({"generation": generation, "rows": rows, "sha256": digests, "deleted": gone, **trust})
         return
     click.echo(f"quarantined {', '.join(rows)}: {count(len(made), 'digest')} revoked")
     click.echo(f"generation {published.pointer.generation} no longer names them; purge your CDN's cache")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -13,7 +13,7 @@ import click
 from registry_builder.cli import findings as shown
 from registry_builder.cli.options import Progress, echo_json, finding_row
 from registry_builder.cli.publishing import Job
-from registry_builder.cli.sign import say_signed, signed_row
+from registry_builder.cli.sign import sign_release
 from registry_builder.core.errors import Busy, Refusal
 from registry_builder.core.finding import Finding
 from registry_builder.core.tree import Pointer
@@ -53,7 +53,7 @@ class Run:
     deep: bool = False
     after: int = 0
     sign: Callable[[Store], Signed] | None = None
-    signed: Signed | None = None
+    trust: Mapping[str, object] = field(default_factory=dict)
     pushed: str | None = None
     mirrors: bool = False
     mirrored: str | None = None
@@ -79,7 +79,7 @@ class Run:
                 and is_noop(previous, self.commit.id, self.settings)
                 and previous.pointer
             ):
-                self._after()
+                self._after(released=False)
                 return self._say_noop(previous.pointer)
             from registry_builder.build import Refused
 
@@ -90,7 +90,7 @@ class Run:
                 return self._say_refused(error)
             finally:
                 progress.end()
-            self._after()
+            self._after(released=True)
         if self.purge:
             purge(self.purge, changes, self.settings.base_url)
         return self._say(release, published)
@@ -117,11 +117,6 @@ class Run:
             changes = plan(release, previous)
             return release, changes, job.apply(self.store, spool, release, changes)
 
-    def _sign(self) -> None:
-        self.signed = self.sign(self.store) if self.sign else None
-        if self.signed and not self.as_json:
-            say_signed(self.signed)
-
     def _push(self) -> None:
         if self.remote:
             from registry_builder.git_remote import push
@@ -129,8 +124,9 @@ class Run:
             self.pushed = push(Previous(self.store).view, self.remote)
             click.echo(f"pushed {self.pushed[:12]} to {self.remote}", err=True)
 
-    def _after(self) -> None:
-        self._sign()
+    def _after(self, *, released: bool) -> None:
+        if released or self.sign:
+            self.trust = sign_release(self.store, self.target, self.sign, as_json=self.as_json)
         self._push()
         self._mirror()
 
@@ -237,7 +233,7 @@ class Run:
             "minted": minted,
             "objects": objects,
             "skipped": [],
-            **({"signed": signed_row(self.signed)} if self.signed else {}),
+            **self.trust,
             **({"pushed": self.pushed} if self.pushed else {}),
             **({"ledger": self.mirrored} if self.mirrored else {}),
             "seconds": round(monotonic() - self.started, 3),

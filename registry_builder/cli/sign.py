@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from registry_builder.cli.options import echo_json, json_option
 from registry_builder.cli.publishing import store_option
 from registry_builder.core.errors import Misuse
+from registry_builder.core.key import TIMESTAMP_KEY
 from registry_builder.settings import environment
 from registry_builder.store.base import Store
 from registry_builder.store.target import open_store
@@ -105,6 +107,29 @@ def say_signed(signed: Signed) -> None:
     what = "signed" if signed.written else "already signed:"
     until = signed.until.strftime("%Y-%m-%d %H:%M")
     click.echo(f"{what} r/{signed.root[:12]}, timestamp {signed.versions['timestamp']} holds until {until}Z")
+
+
+def sign_release(
+    store: Store, target: str, sign: Callable[[Store], Signed] | None, *, as_json: bool
+) -> dict[str, object]:
+    """Sign what was just published; without `sign`, warn when the registry is a signed one.
+
+    Gives what `--json` tells of it.
+    """
+    if sign:
+        signed = sign(store)
+        if not as_json:
+            say_signed(signed)
+        return {"signed": signed_row(signed)}
+    if store.tag(TIMESTAMP_KEY) is None:
+        return {}
+    mend = f"skillpress sign --to {shlex.quote(target)} --keys DIR"
+    click.echo(
+        "warning: the registry is signed and this release is not yet, "
+        f"so clients that check stay with the last; run {mend}",
+        err=True,
+    )
+    return {"unsigned": mend}
 
 
 @click.command()

@@ -33,6 +33,9 @@ CACHE_CONTROL = {
     KeyClass.POINTER: "public, max-age=5",
 }
 
+TIMESTAMP_KEY = "tuf/timestamp.json"
+"""There when a registry is signed, and swapped with each signature."""
+
 _CLASS = re.compile(
     r"(?P<immutable>r/[0-9a-f]{64}|api/v1/downloads/public/[^/]+/[0-9a-f]{64}\.zip|t/[^/]+/[0-9a-f]{64}\.tgz"
     r"|static/[0-9a-f]{64}[^/]*|git/[^/]+\.git/objects/pack/pack-[0-9a-f]{40}\.(?:pack|idx))"

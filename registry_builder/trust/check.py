@@ -21,7 +21,7 @@ from tuf.ngclient._internal.trusted_metadata_set import TrustedMetadataSet
 from tuf.ngclient.config import EnvelopeType, UpdaterConfig
 
 from registry_builder.core.errors import Foreign, Missing, Misuse
-from registry_builder.core.key import node_key
+from registry_builder.core.key import TIMESTAMP_KEY, node_key
 from registry_builder.core.revoked import REVOKED_KEY
 from registry_builder.previous import read_pointer
 from registry_builder.store.base import Reader
@@ -32,7 +32,6 @@ from registry_builder.trust.metadata import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    TIMESTAMP_KEY,
     metadata_key,
 )
 from registry_builder.trust.verdict import expired, forgotten, judged, other

@@ -8,6 +8,7 @@ from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import MetaFile, Root, Snapshot, Targets, Timestamp
 
 from registry_builder.core.errors import Foreign, Missing
+from registry_builder.core.key import TIMESTAMP_KEY
 from registry_builder.store.base import Reader, Store
 from registry_builder.trust.ceremony import Chain
 from registry_builder.trust.metadata import (
@@ -15,7 +16,6 @@ from registry_builder.trust.metadata import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    TIMESTAMP_KEY,
     Held,
     S,
     is_signed_by,

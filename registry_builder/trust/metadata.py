@@ -24,7 +24,6 @@ SNAPSHOT = "snapshot"
 TIMESTAMP = "timestamp"
 OFFLINE = (ROOT, TARGETS)
 ONLINE = (RELEASES, SNAPSHOT, TIMESTAMP)
-TIMESTAMP_KEY = "tuf/timestamp.json"
 DELEGATED_PATHS = ("r/*", "revoked.json")
 S = TypeVar("S", Root, Targets, Snapshot, Timestamp)
 Days = Annotated[int, Meta(ge=1, le=3650)]

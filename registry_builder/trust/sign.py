@@ -14,7 +14,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
 from registry_builder.core.errors import Busy, Foreign, Missing, Trouble
-from registry_builder.core.key import digest, node_key
+from registry_builder.core.key import TIMESTAMP_KEY, digest, node_key
 from registry_builder.core.revoked import REVOKED_KEY, decode_revoked
 from registry_builder.previous import read_pointer
 from registry_builder.store.base import Store
@@ -28,7 +28,6 @@ from registry_builder.trust.metadata import (
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    TIMESTAMP_KEY,
     Held,
     is_signed_by,
     keyids_of,
