@@ -13,17 +13,19 @@ import msgspec
 from msgspec.structs import replace
 
 from dynamic_api.catalogue.file import state_of
-from dynamic_api.catalogue.near import Near
 from dynamic_api.catalogue.readers import Readers
 from dynamic_api.catalogue.revocations import Revocations
-from dynamic_api.catalogue.search import ANY, DEEPEST, LIMIT, find
+from dynamic_api.catalogue.search import ANY, DEEPEST, LIMIT, Known, find
 from dynamic_api.catalogue.skill import BUNDLE, Answer, Collection, Holder, Skill, Version
 from dynamic_api.catalogue.status import Status, read_status
 from dynamic_api.catalogue.withheld import answer_about, without_revoked
 from dynamic_api.errors import Unavailable
+from dynamic_api.memory.memo import Memo
 from registry_builder.core.ledger import QUARANTINED
 
 T = TypeVar("T")
+FOUND = 2_000
+"""Records that searches found and that are remembered, at the most: about 3 kB each."""
 _RECORD = msgspec.msgpack.Decoder(Skill)
 _HOLDER = "slug, ordinal, state, sha256, size, artifact, derived"
 
@@ -47,7 +49,8 @@ class Catalogue:
         self.folder = folder
         self._readers = Readers(folder)
         self._revocations = Revocations(folder)
-        self._near = Near()
+        self._known = Known()
+        self._found: Memo[int, Skill] = Memo(FOUND)
         # One: measured, several wait for the interpreter more than they win, and so does the loop.
         self._searcher = ThreadPoolExecutor(1, thread_name_prefix="search")
 
@@ -80,7 +83,10 @@ class Catalogue:
     def stamp(self) -> tuple[int, str | None, int]:
         """Changes whenever an answer may: for who remembers answers."""
         with self._readers.reading() as connection:
-            state = state_of(connection)
+            return self._stamp(connection)
+
+    def _stamp(self, connection: sqlite3.Connection) -> tuple[int, str | None, int]:
+        state = state_of(connection)
         return state.serial, state.root, len(self._revocations.reasons)
 
     def skill(self, slug: str) -> Skill | None:
@@ -202,7 +208,7 @@ class Catalogue:
         first = max(0, offset)
         last = first + max(0, min(limit, LIMIT))
         with self._readers.reading() as connection:
-            found = find(connection, self._near, query, range(first, last), body=body)
+            found = find(connection, self._known, query, range(first, last), body=body)
             skills = self._numbered(connection, found.numbers)
         shown = tuple(skills[number] for number in found.numbers if skills[number].offered)
         return Matches(shown, found.fit if shown else ANY, found.words)
@@ -210,7 +216,7 @@ class Catalogue:
     def window(self, query: str, span: range) -> tuple[tuple[Skill, ...], int]:
         """What is found at the places in `span`, and how much is found in all, 500 at most. For a thread."""
         with self._readers.reading() as connection:
-            numbers = find(connection, self._near, query, range(DEEPEST)).numbers
+            numbers = find(connection, self._known, query, range(DEEPEST)).numbers
             wanted = numbers[span.start : span.stop]
             found = self._numbered(connection, wanted)
         return tuple(found[number] for number in wanted if found[number].offered), len(numbers)
@@ -218,13 +224,18 @@ class Catalogue:
     def suggest(self, slug: str, limit: int = 3) -> tuple[str, ...]:
         """The offered slugs nearest to `slug` by Levenshtein distance, nearest first. For a thread."""
         with self._readers.reading() as connection:
-            return self._near.slugs(connection, slug, limit)
+            return self._known.near.slugs(connection, slug, limit)
 
     def _numbered(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> Mapping[int, Skill]:
-        query = "SELECT record, number FROM skill WHERE number IN (SELECT value FROM json_each(?))"
-        values = (msgspec.json.encode(numbers).decode(),)
-        rows = connection.execute(query, values).fetchall()
-        return {row[1]: skill for row, skill in zip(rows, self._decoded(rows), strict=True)}
+        """Number → record; those that were found lately are not read again."""
+        records = self._found.at(self._stamp(connection))
+        missing = [number for number in numbers if number not in records.known]
+        if missing:
+            query = "SELECT record, number FROM skill WHERE number IN (SELECT value FROM json_each(?))"
+            rows = connection.execute(query, (msgspec.json.encode(missing).decode(),)).fetchall()
+            for row, skill in zip(rows, self._decoded(rows), strict=True):
+                records.keep(row[1], skill)
+        return records.known
 
     def _record(self, column: str, value: str) -> Skill | None:
         row = self._row(f"SELECT record FROM skill WHERE {column} = ?", value)  # noqa: S608 - our own words

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -59,7 +60,10 @@ PRAGMA user_version = {FORMAT};
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a file is a view of. `serial` grows with every change; `words` is how many skills are searched."""
+    """What a file is a view of. `words` is how many skills are searched.
+
+    `serial` grows with every change, from a number that no other file begins with.
+    """
 
     serial: int = 0
     generation: int = 0
@@ -133,6 +137,8 @@ def new_file(folder: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             connection.executescript(_TABLES)
+            # Who remembers by serial must not take one file for another.
+            connection.execute("UPDATE state SET serial = ?", (secrets.randbits(62),))
             yield connection
             connection.execute("PRAGMA journal_mode = WAL")
         _flush(path)

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
 
-from dynamic_api.catalogue.file import STRONG, state_of
+from dynamic_api.catalogue.file import STRONG, State, state_of
 from dynamic_api.catalogue.near import Near
+from dynamic_api.catalogue.order import Order
 from dynamic_api.catalogue.words import words_of
 
 LIMIT = 50
@@ -35,22 +37,23 @@ CHARACTERS, WORDS = 400, 8
 TYPED, MEANT, ANY = 1, 3, 4
 """How well hits fit: by words as they were typed, or as they were meant, or by some of the words."""
 
-_HITS = """
-SELECT skill.number, skill.slug, hit.rank FROM
-    (SELECT rowid AS number, rank FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT ?) AS hit
-    JOIN skill USING (number) ORDER BY hit.rank, skill.slug
-"""
-# `rank = x` would be taken for the name of a function.
-_EQUALS = """
-SELECT skill.number FROM {table} JOIN skill ON skill.number = {table}.rowid
-WHERE {table} MATCH ? AND {table}.rank BETWEEN ? AND ? ORDER BY skill.slug LIMIT ?
-"""
+# FTS5 weighs and sorts all hits before the first; what is not taken of them costs no more.
+_HITS = "SELECT rank, rowid FROM {table} WHERE {table} MATCH ? ORDER BY rank"
+_CHUNK = 100
 _BY_SLUG = """
 SELECT number FROM skill
 WHERE offered != '' AND EXISTS (SELECT 1 FROM {table} WHERE {table} MATCH ? AND {table}.rowid = skill.number)
 ORDER BY slug LIMIT ?
 """
 _COUNTS = "SELECT term, skills FROM term WHERE term IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What searches read once and keep until the local file changes."""
+
+    near: Near = field(default_factory=Near)
+    order: Order = field(default_factory=Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,9 @@ def asked(query: str) -> list[str]:
     return list(dict.fromkeys(words_of(query[:CHARACTERS])))[:WORDS]
 
 
-def find(connection: sqlite3.Connection, near: Near, query: str, span: range, *, body: bool = False) -> Found:
+def find(
+    connection: sqlite3.Connection, known: Known, query: str, span: range, *, body: bool = False
+) -> Found:
     """The skills that come at the places in `span`."""
     words = asked(query)
     first, last = span.start, min(span.stop, DEEPEST)
@@ -75,7 +80,8 @@ def find(connection: sqlite3.Connection, near: Near, query: str, span: range, *,
         return Found()
     connection.execute("BEGIN")
     try:
-        search = _Search(connection, near, "text" if body else "short", last)
+        table, state = "text" if body else "short", state_of(connection)
+        search = _Search(connection, known.near, known.order, state, table, last)
         telling, many = search.telling(words)
         numbers = list(islice(search.hits(telling, many), first, last))
         return Found(numbers, search.fit, telling)
@@ -89,6 +95,8 @@ class _Search:
 
     connection: sqlite3.Connection
     near: Near
+    order: Order
+    state: State
     table: str
     most: int
     fit: int = TYPED
@@ -114,7 +122,7 @@ class _Search:
     def telling(self, asked: Sequence[str]) -> tuple[Sequence[str], bool]:
         """The words that count, and whether it is one that many skills have."""
         counts = dict(self.connection.execute(_COUNTS, (msgspec.json.encode(asked).decode(),)))
-        half = state_of(self.connection).words / 2
+        half = self.state.words / 2
         rare = [word for word in asked if counts.get(word, 0) <= half]
         words = rare or [min(asked, key=lambda word: (counts[word], word))]
         return words, len(words) == 1 and counts.get(words[0], 0) > min(half, MANY)
@@ -148,19 +156,21 @@ class _Search:
 
     def _fresh(self, expression: str, seen: set[int]) -> Iterator[int]:
         """The hits of one group that are not `seen`, which grows with them."""
-        wanted = self.most + len(seen)
-        rows = self.connection.execute(_HITS.format(table=self.table), (expression, wanted + 1)).fetchall()
-        numbers = [number for number, _, _ in rows[:wanted]]
-        if len(rows) > wanted and rows[wanted][2] == rows[wanted - 1][2]:
-            # Equals on both sides of the cut: which of them come first by slug, only all of them tell.
-            rank = rows[wanted][2]
-            numbers = [number for number, _, other in rows if other < rank]
-            values = (expression, rank, rank, wanted - len(numbers))
-            equals = self.connection.execute(_EQUALS.format(table=self.table), values).fetchall()
-            numbers += [number for (number,) in equals]
-        fresh = [number for number in numbers if number not in seen]
+        fresh = [number for number in self._best(expression, self.most + len(seen)) if number not in seen]
         seen.update(fresh)
         yield from fresh
+
+    def _best(self, expression: str, wanted: int) -> Sequence[int]:
+        """The first hits by rank, and by slug where ranks are equal."""
+        with closing(self.connection.execute(_HITS.format(table=self.table), (expression,))) as hits:
+            rows = hits.fetchmany(wanted)
+            last = rows[-1][0] if len(rows) == wanted else None
+            # Equals on both sides of the cut: which of them come first by slug, only all of them tell.
+            while last is not None and rows[-1][0] == last and (more := hits.fetchmany(_CHUNK)):
+                rows += more
+        places = self.order.places(self.connection, self.state.serial)
+        rows.sort(key=lambda row: (row[0], places[row[1]]))
+        return [number for _, number in rows[:wanted]]
 
 
 def _exact(word: str) -> str:

@@ -41,7 +41,7 @@ def make(folder: Path, skills: Sequence[Given]) -> None:
         for given in skills:
             rows.put(_entry(given))
         rows.finish({})
-        connection.execute("UPDATE state SET serial = 1, generation = 1, root = 'x'")
+        connection.execute("UPDATE state SET serial = serial + 1, generation = 1, root = 'x'")
         connection.execute("COMMIT")
 
 

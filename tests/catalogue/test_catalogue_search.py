@@ -50,6 +50,26 @@ def found(folder: Path, query: str, skills: Sequence[Given] = SKILLS, **options:
         return [skill.slug for skill in catalogue.search(query, **options)]
 
 
+def test_file_that_is_made_anew_is_not_taken_for_the_old_one(tmp_path: Path) -> None:
+    """Numbers of skills are those of a file: what searches remember by them goes with it."""
+    with closing(catalogue_of(tmp_path)) as catalogue:
+        for skills in (SKILLS, SKILLS[::-1], SKILLS[1:], SKILLS):
+            make(tmp_path, skills)
+            there = [one.slug for one in skills]
+            for query in ("pdf", "document", "python"):
+                found = [skill.slug for skill in catalogue.search(query)]
+                assert found == [slug for slug in _EVERYWHERE[query] if slug in there], (
+                    f"{query} among {there}"
+                )
+
+
+_EVERYWHERE = {
+    "pdf": ["pdf-tools", "invoice", "docx-report"],
+    "document": ["pdf-tools", "docx-report"],
+    "python": ["python-lint"],
+}
+
+
 @pytest.mark.parametrize(
     ("query", "slugs"),
     [
