@@ -42,9 +42,11 @@ from dynamic_api.runs.making import make_runs
 from dynamic_api.scan import load_osv
 from dynamic_api.sealing import keyring
 from dynamic_api.server.data_folder import CATALOGUE, PRIVATE, DataFolder
-from dynamic_api.server.edge import Edge
-from dynamic_api.server.static import has, published
+from dynamic_api.server.edge import Edge, Inner
+from dynamic_api.server.paths import has
+from dynamic_api.server.static import published
 from dynamic_api.server.view import Kept, following, freshness
+from dynamic_api.server.wire import Wire
 from dynamic_api.services import access
 from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
@@ -64,6 +66,9 @@ from dynamic_api.tasks.usage import Usage
 from registry_builder.core.errors import Misuse
 from registry_builder.store.target import open_reader
 
+_STATIC = "static"
+"""The route of what the bucket has."""
+
 
 @dataclass(frozen=True, slots=True)
 class App:
@@ -78,6 +83,10 @@ class App:
             await self._lifespan.lifespan(scope, receive, send)
         else:
             await self._edge(scope, receive, send)
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        """The answer to a request, if there is nothing to wait for."""
+        return self._edge.at_hand(scope)
 
 
 def connect(settings: Settings, folder: DataFolder) -> Database:
@@ -116,11 +125,11 @@ def build(
     context.probes["runs"] = context.runs.probe
     context.probes["catalogue"] = lambda: freshness(context.catalogue, time.time())
     endpoints = (*ENDPOINTS, *described(ENDPOINTS))
-    inner: ASGIApp
+    inner: Inner
     if published_folder is None:
         inner = Router(context, endpoints, None)
     else:
-        static = Kept(context.catalogue, published(published_folder))
+        static = Kept(context.catalogue, context.published, published(published_folder))
         inner = _StaticFirst(
             published_folder, static, Router(context, endpoints, _Checked(context, published_folder, static))
         )
@@ -219,13 +228,19 @@ class _StaticFirst:
     """What the bucket has is answered as the bucket would, unless a credential asks for the API's view."""
 
     folder: Path
-    static: ASGIApp
-    api: ASGIApp
+    static: Kept
+    api: Router
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        if has_credential(scope):
+            return self.api.at_hand(scope)
+        scope["route_name"] = _STATIC
+        return self.static.at_hand(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         as_bucket = scope["method"] in {"GET", "HEAD"} and not has_credential(scope)
         if as_bucket and has(self.folder, scope["path"]):
-            scope["route_name"] = "static"
+            scope["route_name"] = _STATIC
             await self.static(scope, receive, send)
         else:
             await self.api(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from dynamic_api.errors import Limited
@@ -19,6 +19,8 @@ _MOST_WINDOWS = 100_000
 
 Left = Sequence[tuple[bytes, bytes]]
 """The RateLimit fields of an answer."""
+Take = tuple[str, str, int]
+"""One call to count: of which kind, whose, and how many a minute there may be; 0 for any number."""
 
 
 def warning(storage: str, workers: int) -> str | None:
@@ -42,25 +44,43 @@ class Limiter:
     """Counts calls. Redis is asked in a thread, so that the loop does not wait for it."""
 
     def __init__(self, address: str) -> None:
-        self._in_memory = address == IN_MEMORY
-        self._counter: _Counter = _Memory() if self._in_memory else _Shared(address)
+        self._memory = _Memory() if address == IN_MEMORY else None
+        self._counter: _Counter = self._memory or _Shared(address)
 
-    async def take(self, kind: str, who: str, per_minute: int) -> Left:
-        """Count one call of `who`; what its answer says of the limit. Raises Limited. 0: without limit."""
-        if per_minute <= 0:
-            return ()
-        if self._in_memory:
-            count, seconds = self._counter.hit(kind, who, per_minute)
-        else:
-            count, seconds = await asyncio.to_thread(self._counter.hit, kind, who, per_minute)
-        reset = min(MINUTE_SECONDS, max(1, int(seconds) + 1))
-        if count > per_minute:
-            raise _too_many(kind, per_minute, str(reset))
-        return (
-            (b"ratelimit-limit", b"%d" % per_minute),
-            (b"ratelimit-remaining", b"%d" % (per_minute - count)),
-            (b"ratelimit-reset", b"%d" % reset),
-        )
+    async def take(self, takes: Iterable[Take]) -> Left:
+        """Count a call in each of `takes`; what its answer says of the last limit. Raises Limited."""
+        left: Left = ()
+        for kind, who, per_minute in takes:
+            if per_minute <= 0:
+                left = ()
+            elif self._memory is not None:
+                left = _left(kind, per_minute, *self._memory.hit(kind, who, per_minute))
+            else:
+                hit = await asyncio.to_thread(self._counter.hit, kind, who, per_minute)
+                left = _left(kind, per_minute, *hit)
+        return left
+
+    def take_at_once(self, takes: Sequence[Take]) -> Left | None:
+        """As `take`; None, and nothing is counted, where one has to wait or would be refused."""
+        memory = self._memory
+        if memory is None or not all(memory.has_room(*take) for take in takes):
+            return None
+        left: Left = ()
+        for kind, who, per_minute in takes:
+            left = _left(kind, per_minute, *memory.hit(kind, who, per_minute)) if per_minute > 0 else ()
+        return left
+
+
+def _left(kind: str, per_minute: int, count: int, seconds: float) -> Left:
+    """What is left of a limit after `count` calls. Raises Limited."""
+    reset = min(MINUTE_SECONDS, max(1, int(seconds) + 1))
+    if count > per_minute:
+        raise _too_many(kind, per_minute, str(reset))
+    return (
+        (b"ratelimit-limit", b"%d" % per_minute),
+        (b"ratelimit-remaining", b"%d" % (per_minute - count)),
+        (b"ratelimit-reset", b"%d" % reset),
+    )
 
 
 def _too_many(kind: str, per_minute: int, reset: str) -> Limited:
@@ -92,6 +112,11 @@ class _Memory:
             window = self._windows[kind, who] = [now + MINUTE_SECONDS, 0]
         window[1] += 1
         return int(window[1]), window[0] - now
+
+    def has_room(self, kind: str, who: str, per_minute: int) -> bool:
+        """Whether another call would be let in."""
+        window = self._windows.get((kind, who))
+        return window is None or per_minute <= 0 or window[1] < per_minute or window[0] <= time.monotonic()
 
     def _forget(self, now: float) -> None:
         """Drop what has ended; should all be under way, then the oldest half."""

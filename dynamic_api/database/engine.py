@@ -34,6 +34,10 @@ class Database(Protocol):
         """What differs from any earlier one if something was committed in between. Raises Unavailable."""
         ...
 
+    def stamp_at_hand(self) -> Hashable | None:
+        """As `stamp`; None where one would have to wait for it. For the event loop."""
+        ...
+
     async def read(self, work: Work[T]) -> T:
         """What `work` gives; it must not write. Raises Unavailable."""
         ...

@@ -37,6 +37,9 @@ class PostgreSQL:
     async def stamp(self) -> Snapshot:
         return await self._snapshots.current()
 
+    def stamp_at_hand(self) -> Snapshot | None:
+        return self._snapshots.at_hand()
+
     async def read(self, work: Work[T]) -> T:
         return await self._in_thread(lambda: _again(lambda: self._read(work)))
 

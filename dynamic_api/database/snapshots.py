@@ -20,6 +20,8 @@ import psycopg
 
 from dynamic_api.database.engine import BUSY_SECONDS, STAMP_SECONDS, no_answer
 
+_AGAIN_SECONDS = STAMP_SECONDS * 0.6
+"""The age at which a snapshot that is in use is asked for again, so that nobody has to wait for it."""
 _SNAPSHOT: LiteralString = "SELECT pg_current_snapshot()::text"
 
 Snapshot = tuple[int, str]
@@ -45,6 +47,15 @@ class Snapshots:
             await self._ask()
         return self._snapshot
 
+    def at_hand(self) -> Snapshot | None:
+        """As `current`; None where one has to wait. The next is asked for while this one still holds."""
+        now = time.monotonic()
+        if self._asked_at <= max(now - STAMP_SECONDS, self._committed_at):
+            return None
+        if now - self._asked_at > _AGAIN_SECONDS and not self._is_asking:
+            self._asking = asyncio.create_task(self._query())
+        return self._snapshot
+
     def forget(self) -> None:
         """Believe no snapshot from before now: something was committed. For threads, too."""
         self._committed_at = time.monotonic()
@@ -57,11 +68,15 @@ class Snapshots:
 
     async def _ask(self) -> None:
         """Ask once: who comes while the answer is on its way waits for that one."""
-        if self._asking is None or self._asking.done():
+        if self._asking is None or not self._is_asking:
             self._asking = asyncio.create_task(self._query())
         failure = await asyncio.shield(self._asking)
         if failure is not None:
             raise no_answer() from failure
+
+    @property
+    def _is_asking(self) -> bool:
+        return self._asking is not None and not self._asking.done()
 
     async def _query(self) -> Exception | None:
         """Read the snapshot; what kept us from it, if anything did."""

@@ -38,6 +38,9 @@ class SQLite:
         self._stamped_until = 0.0
 
     async def stamp(self) -> int:
+        return self.stamp_at_hand()
+
+    def stamp_at_hand(self) -> int:
         now = time.monotonic()
         if now >= self._stamped_until:
             self._raw.execute("PRAGMA data_version")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -22,6 +22,9 @@ class Values(Generic[K, T]):
         """Know `value` from now on."""
         self.known[asked] = value
         self.weight += weight
+
+
+AnyValues = Values[Hashable, Any]
 
 
 class Memo(Generic[K, T]):

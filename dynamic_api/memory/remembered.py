@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Unavailable
-from dynamic_api.memory.memo import Memo, Values
+from dynamic_api.memory.memo import AnyValues, Memo
 from dynamic_api.services.published import Published
 
 T = TypeVar("T")
@@ -25,8 +25,19 @@ class Remembered:
         self.database = database
         self._published = published
         self._memo: Memo[Hashable, Any] = Memo(KEPT_BYTES)
+        self._of_bucket: Memo[Hashable, Any] = Memo(KEPT_BYTES)
 
-    async def values(self) -> Values[Hashable, Any] | None:
+    def at_hand(self) -> AnyValues | None:
+        """As `values`; None, too, when the database would have to be asked first."""
+        view, stamp = self._published.stamp, self.database.stamp_at_hand()
+        return None if view is None or stamp is None else self._memo.at((stamp, view))
+
+    def of_bucket(self) -> AnyValues | None:
+        """What is known of the bucket, whatever the database says; None while there is no view."""
+        view = self._published.stamp
+        return None if view is None else self._of_bucket.at(view)
+
+    async def values(self) -> AnyValues | None:
         """What is known now, to look into and to add to; None while there is no view, or no database.
 
         What needs the database will say so itself; what everybody may read does not.

@@ -13,11 +13,13 @@ from starlette.responses import Response
 
 from dynamic_api.context import Context
 from dynamic_api.errors import Refusal
-from dynamic_api.routes import answers, decode, forms, identify
+from dynamic_api.memory.memo import AnyValues
+from dynamic_api.routes import answers, at_hand, decode, forms, identify
 from dynamic_api.routes.endpoint import Answer, Async, Call, Endpoint, Mode, Sync
-from dynamic_api.routes.header_fields import field_of
-from dynamic_api.routes.kept import kept
+from dynamic_api.routes.header_fields import fields_of
+from dynamic_api.routes.kept import again, to_keep
 from dynamic_api.routes.trace import address_of
+from dynamic_api.server.wire import Kept
 from dynamic_api.services import idempotency
 from dynamic_api.services.idempotency import Once, Stored
 
@@ -27,30 +29,39 @@ REPLAYED = {"Idempotency-Replayed": "true"}
 async def respond(context: Context, endpoint: Endpoint, request: Request) -> Response:
     """The response of `endpoint`. Raises Refusal."""
     now = context.clock()
-    address = request.scope["address"] = address_of(context, request)
+    address = request.scope["address"] = address_of(context, request.scope)
+    # Asked for before the key is: what changes in between is then missing in what is remembered.
+    values = await _values(context, endpoint)
     who, left = await identify.admit(context, endpoint, request, address, now)
     if who is not None:
         request.scope["caller"] = who.key_prefix
     call = Call(context, request, now, who)
-    response = await (_remembered if endpoint.remembered else _made)(endpoint, call)
+    response = await (_made(endpoint, call) if values is None else _remembered(endpoint, call, values))
     response.raw_headers += left
     return response
 
 
-async def _remembered(endpoint: Endpoint, call: Call) -> Response:
+async def _values(context: Context, endpoint: Endpoint) -> AnyValues | None:
+    """Where the answers of `endpoint` are remembered; None where they are not, or not now."""
+    if not endpoint.remembered:
+        return None
+    return context.remembered.of_bucket() if endpoint.of_bucket else await context.remembered.values()
+
+
+async def _remembered(endpoint: Endpoint, call: Call, values: AnyValues) -> Response:
     """As `_made`, or what that was when the same was asked before, and nothing has changed since."""
-    values = await call.context.remembered.values()
-    if values is None:
-        return await _made(endpoint, call)
     scope = call.request.scope
     path, query = scope["path"], scope["query_string"] if endpoint.query else b""
     asked = (path, query, call.who and call.who.key_id)
-    answer = values.known.get(asked)
+    answer: Kept | None = values.known.get(asked)
     if answer is None:
-        answer = kept(await _made(endpoint, call))
+        made = await _made(endpoint, call)
+        answer = to_keep(made)
+        if answer is None:
+            return made
         values.keep(asked, answer, answer.size + len(path) + len(query))
-    response: Response = answer.response(field_of(call.request, b"if-none-match"))
-    return response
+    at_hand.keep(values, scope, at_hand.Known(answer, endpoint, call.who, path))
+    return again(answer.wire(fields_of(scope).get(b"if-none-match")))
 
 
 async def _made(endpoint: Endpoint, call: Call) -> Response:

@@ -36,7 +36,7 @@ _HEADERS = {
 
 async def take(call: Call) -> None:
     """Count a call. Raises Limited."""
-    await call.context.limiter.take("login", call.trace.address, PER_MINUTE)
+    await call.context.limiter.take([("login", call.trace.address, PER_MINUTE)])
 
 
 async def fields_of(call: Call) -> Mapping[str, str]:

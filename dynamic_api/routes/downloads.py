@@ -15,7 +15,7 @@ from dynamic_api.private_store import Link, absent, bundle, disposition, keep
 from dynamic_api.routes.endpoint import Answer, Auth, Body, Call, Endpoint, Mode, Query
 from dynamic_api.routes.header_fields import field_of
 from dynamic_api.routes.kept import Ready
-from dynamic_api.server.static import names_tag
+from dynamic_api.server.wire import names_tag
 from dynamic_api.services import downloads, links
 from dynamic_api.services.downloads import Choice, Download, Scope, Wanted
 from registry_builder.core.key import download_key
@@ -128,6 +128,8 @@ FETCH_PUBLIC = Endpoint(
     auth=Auth.NONE,
     tag="Downloads",
     summary="The exact zip of a digest, immutable; a redirect where the bucket has its own host",
+    remembered=True,
+    of_bucket=True,
     wrap=False,
     media_type=ZIP,
     errors={302: (), 304: (), 404: ("artifact_not_found",), 410: ("withdrawn",), 502: ("damaged_artifact",)},

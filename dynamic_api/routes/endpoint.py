@@ -116,6 +116,8 @@ class Endpoint:
     remembered: bool = False
     """Whether the answer is a function of the key, the URL, the database and the bucket, and of nothing else:
     then it is made once, and again when one of these has changed."""
+    of_bucket: bool = False
+    """Whether a remembered answer is a function of the path and the bucket alone."""
     costs: bool = False
     """Whether it takes an Idempotency-Key."""
     wrap: bool = True

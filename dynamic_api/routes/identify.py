@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from dynamic_api.context import Context
-from dynamic_api.limiter import Left
+from dynamic_api.limiter import Left, Take
 from dynamic_api.routes.endpoint import Auth, Endpoint
-from dynamic_api.routes.header_fields import field_of
+from dynamic_api.routes.header_fields import field_of, fields_of
 from dynamic_api.services import access
 from dynamic_api.services.caller import Caller
 
@@ -50,9 +52,9 @@ async def admit(
     if secret is None:
         if endpoint.auth is not Auth.ANONYMOUS:
             raise access.refused()
-        return None, await _take_anonymous(context, endpoint, request, address)
+        return None, await context.limiter.take(takes(context, endpoint, None, request.scope, address))
     caller = await caller_of(context, secret, now)
-    left = await _take_of_key(context, endpoint, caller)
+    left = await context.limiter.take(takes(context, endpoint, caller, request.scope, address))
     if endpoint.auth is not Auth.UPLOAD:
         access.require_beyond_uploads(caller)
     if not endpoint.bots:
@@ -60,23 +62,24 @@ async def admit(
     return caller, left
 
 
-async def _take_of_key(context: Context, endpoint: Endpoint, caller: Caller) -> Left:
-    if endpoint.limit == "none":
-        return ()
-    per_minute = caller.rate_limit_per_minute
-    if per_minute is None:
-        per_minute = context.settings.limits.key_per_minute
-    return await context.limiter.take("key", caller.key_id, per_minute)
-
-
-async def _take_anonymous(context: Context, endpoint: Endpoint, request: Request, address: str) -> Left:
-    if endpoint.limit == "none":
+def takes(
+    context: Context, endpoint: Endpoint, who: Caller | None, scope: Scope, address: str
+) -> Sequence[Take]:
+    """What a call counts against."""
+    if endpoint.limit == "none" or endpoint.auth is Auth.NONE:
         return ()
     limits = context.settings.limits
-    shown = field_of(request, INSTALL_ID_HEADER) or ""
-    install_id = shown.lower() if _INSTALL_ID.fullmatch(shown) else ""
+    if who is not None:
+        per_minute = who.rate_limit_per_minute
+        return (("key", who.key_id, limits.key_per_minute if per_minute is None else per_minute),)
+    shown = fields_of(scope).get(INSTALL_ID_HEADER, b"").decode("latin-1")
+    install = f"{address} {shown.lower() if _INSTALL_ID.fullmatch(shown) else ''}"
     if endpoint.limit == "telemetry":
-        await context.limiter.take("telemetry-address", address, limits.telemetry_address_per_minute)
-        return await context.limiter.take("telemetry", f"{address} {install_id}", limits.telemetry_per_minute)
-    await context.limiter.take("address", address, limits.address_per_minute)
-    return await context.limiter.take("anonymous", f"{address} {install_id}", limits.anonymous_per_minute)
+        return (
+            ("telemetry-address", address, limits.telemetry_address_per_minute),
+            ("telemetry", install, limits.telemetry_per_minute),
+        )
+    return (
+        ("address", address, limits.address_per_minute),
+        ("anonymous", install, limits.anonymous_per_minute),
+    )

@@ -1,21 +1,13 @@
-"""Answers as bytes and fields, ready to be sent again; with an entity tag, also as "not modified"."""
+"""From responses to answers that are kept, and back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from starlette.responses import Response
 
-from dynamic_api.server.static import names_tag
+from dynamic_api.server.wire import Field, Kept, Wire, kept
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Field = tuple[bytes, bytes]
-_OWN_BYTES = 1000
-"""About what an answer takes beside its body."""
-_OF_A_BODY = frozenset({b"content-length", b"content-type"})
+MOST_BYTES = 256 * 1024
+"""Bytes of a body that is kept, at the most."""
 
 
 class Ready(Response):
@@ -28,27 +20,13 @@ class Ready(Response):
         self.raw_headers = fields
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A whole answer of status 200. `etag` is None where it has none."""
-
-    body: bytes
-    fields: Sequence[Field]
-    etag: str | None
-
-    @property
-    def size(self) -> int:
-        """About how many bytes it takes."""
-        return len(self.body) + _OWN_BYTES
-
-    def response(self, shown: str | None) -> Ready:
-        """The answer to who showed `shown` as If-None-Match."""
-        if shown is not None and self.etag is not None and names_tag(shown, self.etag):
-            return Ready(b"", 304, [field for field in self.fields if field[0] not in _OF_A_BODY])
-        return Ready(self.body, 200, [*self.fields])
+def again(wire: Wire) -> Ready:
+    """An answer that was kept, as a response."""
+    return Ready(wire.body, wire.status, [*wire.fields])
 
 
-def kept(response: Response) -> Kept:
-    """`response`, to be sent again."""
-    tag = next((value for name, value in response.raw_headers if name == b"etag"), None)
-    return Kept(bytes(response.body), tuple(response.raw_headers), None if tag is None else tag.decode())
+def to_keep(response: Response) -> Kept | None:
+    """`response`, to be sent again; None when it is not a whole answer, or too large."""
+    if response.status_code != 200 or len(response.body) > MOST_BYTES:
+        return None
+    return kept(response.raw_headers, bytes(response.body))

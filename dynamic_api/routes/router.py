@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,9 +13,12 @@ from dynamic_api import logs
 from dynamic_api.context import Context
 from dynamic_api.errors import Absent, Refusal, Unavailable
 from dynamic_api.routes import answers
+from dynamic_api.routes.at_hand import at_hand
 from dynamic_api.routes.base import respond
 from dynamic_api.routes.endpoint import Endpoint
+from dynamic_api.routes.header_fields import fields_of
 from dynamic_api.routes.places import located
+from dynamic_api.server.wire import Wire
 
 _SLASHES = re.compile("/{2,}")
 
@@ -79,10 +81,14 @@ class Router:
         paths: dict[str, list[Endpoint]] = {}
         for endpoint in endpoints:
             paths.setdefault(endpoint.path, []).append(endpoint)
+        self._context = context
         resources = {path: Resource(context, path, group) for path, group in paths.items()}
         self._literal = {path: resource for path, resource in resources.items() if "{" not in path}
         self._patterns = [resource for path, resource in resources.items() if "{" in path]
         self._otherwise = otherwise
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        return at_hand(self._context, scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "//" in scope["path"]:
@@ -106,7 +112,7 @@ class Router:
 
 def has_credential(scope: Scope) -> bool:
     """Whether a request carries an Authorization header."""
-    return "authorization" in Headers(scope=scope)
+    return b"authorization" in fields_of(scope)
 
 
 def nothing_here() -> Absent:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Scope
 
 from dynamic_api.context import Context
 from dynamic_api.routes.header_fields import field_of
@@ -16,21 +18,21 @@ def trace_of(context: Context, request: Request) -> Trace:
     """What the audit log keeps of a call."""
     return Trace(
         request_id=request.scope.get("request_id", ""),
-        address=request.scope.get("address") or address_of(context, request),
+        address=request.scope.get("address") or address_of(context, request.scope),
         user_agent=field_of(request, b"user-agent") or "",
         session_id=field_of(request, b"x-session-id"),
     )
 
 
-def address_of(context: Context, request: Request) -> str:
+def address_of(context: Context, scope: Scope) -> str:
     """The client's address: the last one in X-Forwarded-For that no trusted proxy has."""
-    peer = request.scope.get("client")
+    peer = scope.get("client")
     client: str = peer[0] if peer else ""
     trusted = context.settings.server.trusted_proxies
     if not trusted:
         return client
     # Some proxies add a line of their own below the one that the client sent.
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
     if not forwarded or not _is_trusted(client, trusted):
         return client
     for hop in reversed([part.strip() for part in forwarded.split(",")]):

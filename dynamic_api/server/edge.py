@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from dynamic_api import logs
 from dynamic_api.clock import written
@@ -16,6 +17,7 @@ from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.metrics import Metrics
 from dynamic_api.routes import answers
 from dynamic_api.routes.header_fields import fields_of
+from dynamic_api.server.wire import AtHand, Field, Wire, lines_of
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -30,11 +32,18 @@ UNROUTED = "none"
 """The route of a request that no route took."""
 
 
+class Inner(AtHand, Protocol):
+    """What the edge is around."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as an ASGI app does."""
+
+
 @dataclass(slots=True)
 class Edge:
     """An ASGI app around another. The inner one names its route in `scope["route_name"]`."""
 
-    app: ASGIApp
+    app: Inner
     metrics: Metrics
     origins: tuple[str, ...]
     access_log: bool = True
@@ -46,10 +55,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers = fields_of(scope)
-        shown = headers.get(b"x-request-id")
-        request_id = shown if shown and _REQUEST_ID.fullmatch(shown) else b"%032x" % self._chance(128)
-        scope["request_id"] = request_id.decode()
-        answer = _Watched(send, [(b"x-request-id", request_id), *self._cors(headers)])
+        answer = _Watched(send, self._own_fields(scope, headers))
         started = time.perf_counter()
         try:
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
@@ -57,7 +63,25 @@ class Edge:
             else:
                 await self._inner(scope, receive, answer)
         finally:
-            self._note(scope, answer, time.perf_counter() - started)
+            self._note(scope, answer.status, time.perf_counter() - started)
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        """As a call, when the app's answer is at hand."""
+        started = time.perf_counter()
+        wire = self.app.at_hand(scope)
+        if wire is None:
+            return None
+        own = self._own_fields(scope, fields_of(scope))
+        lines = lines_of(pair for pair in own if pair[0] not in wire.names)
+        self._note(scope, wire.status, time.perf_counter() - started)
+        return wire._replace(lines=wire.lines + lines)
+
+    def _own_fields(self, scope: Scope, headers: dict[bytes, bytes]) -> list[Field]:
+        """The fields that we add to an answer; its id is put into the scope."""
+        shown = headers.get(b"x-request-id")
+        request_id = shown if shown and _REQUEST_ID.fullmatch(shown) else b"%032x" % self._chance(128)
+        scope["request_id"] = request_id.decode()
+        return [(b"x-request-id", request_id), *self._cors(headers)]
 
     async def _inner(self, scope: Scope, receive: Receive, answer: _Watched) -> None:
         try:
@@ -72,7 +96,7 @@ class Edge:
                 raise
             await answers.broken(scope["request_id"])(scope, receive, answer)
 
-    def _cors(self, headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    def _cors(self, headers: dict[bytes, bytes]) -> list[Field]:
         origin = headers.get(b"origin", b"")
         if self.origins == _ANY:
             return _OPEN if origin else _OPEN[:1]
@@ -81,10 +105,10 @@ class Edge:
         exposed = (b"access-control-expose-headers", _EXPOSED)
         return [(b"access-control-allow-origin", origin), exposed, (b"vary", b"Origin")]
 
-    def _note(self, scope: Scope, answer: _Watched, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _KNOWN_METHODS else "other"
         route = scope.get("route_name", UNROUTED)
-        self.metrics.count(route, method, answer.status, seconds)
+        self.metrics.count(route, method, status, seconds)
         if not self.access_log:
             return
         client = scope.get("client")
@@ -95,7 +119,7 @@ class Edge:
                 method=method,
                 route=route,
                 path=scope["path"][:200],
-                status=answer.status,
+                status=status,
                 ms=round(seconds * 1000, 2),
                 address=scope.get("address") or (client[0] if client else ""),
                 caller=scope.get("caller"),
@@ -108,7 +132,7 @@ class _Watched:
     """A `send` that adds headers, and remembers the status."""
 
     send: Callable[[Message], Awaitable[None]]
-    extra: list[tuple[bytes, bytes]]
+    extra: list[Field]
     status: int = 0
 
     async def __call__(self, message: Message) -> None:

@@ -83,10 +83,14 @@ class Patient(HttpToolsProtocol):
         self._in_head = True
 
     def on_headers_complete(self) -> None:
+        self.begin_body()
+        super().on_headers_complete()
+
+    def begin_body(self) -> None:
+        """The head of a request has ended."""
         self._in_head = False
         self._stop_waiting()
         self._in_body, self._rest = True, 0
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._in_body = False

@@ -17,9 +17,9 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
+from dynamic_api.server.connection import Connection
 from dynamic_api.server.data_folder import DataFolder
 from dynamic_api.server.listener import authority
-from dynamic_api.server.patience import Patient
 from dynamic_api.settings import Server, Settings
 from registry_builder.core.errors import Trouble
 
@@ -66,7 +66,7 @@ def configured(app: ASGIApp | Make, rules: Server, certificate: Certificate, **m
         factory=isinstance(app, Make),
         access_log=False,
         log_level="error",
-        http=cast(Any, partial(Patient, send_seconds=rules.send_seconds)),
+        http=cast(Any, partial(Connection, send_seconds=rules.send_seconds)),
         # Its own lines are no JSON: those of the API's process go where all others go.
         log_config=None if isinstance(app, Make) else LOGGING_CONFIG,
         server_header=False,

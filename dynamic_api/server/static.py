@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
 import stat
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,8 +18,11 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dynamic_api.server.paths import ABSENT, key_of, real_path
+from dynamic_api.server.small_files import MOST_BYTES, SmallFiles, Stamps, stamps_of
+from dynamic_api.server.wire import Wire, kept, names_tag
 from registry_builder.core.key import CACHE_CONTROL, classify, content_type
 
 CHUNK = 256 * 1024
@@ -42,24 +44,10 @@ POLICY = (
 )
 # What a browser opens as a document, and so could run scripts from.
 _DOCUMENTS = ("text/html", "image/svg+xml", "application/xml", "application/atom+xml")
-# These mean "nothing to see under that name"; any other error is ours and must not look like a 404.
-_ABSENT = frozenset(
-    {
-        errno.EACCES,
-        errno.EINVAL,
-        errno.EISDIR,
-        errno.ELOOP,
-        errno.ENAMETOOLONG,
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.ENXIO,
-        errno.EPERM,
-    }
-)
 _RANGE = re.compile(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", re.IGNORECASE)
 _TAGS_KEPT = 200_000
 # A file system stamps times in ticks, so a younger file could still be followed by another with its stamps.
-_SETTLED_NS = 2_000_000_000
+SETTLED_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +57,42 @@ class _Opened:
     key: str
     fd: int
     size: int
+    stamps: Stamps
     tag: str
 
 
-def published(folder: Path) -> Starlette:
-    """The app that serves `folder`. It may be replaced or written to (by renames) while it is served."""
-    return Starlette(routes=[_EveryPath(folder)])
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The app that serves a folder."""
+
+    _app: ASGIApp
+    _small: SmallFiles
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        """A small file that was sent before."""
+        return self._small.at_hand(scope)
 
 
-def has(folder: Path, path: str) -> bool:
-    """Whether `folder` has a file for a decoded URL path, or a page below it."""
-    key = key_of(path)
-    if key is None:
-        return False
-    place = _real(folder, f"{key}index.html" if not key or key.endswith("/") else key)
-    if place is not None and place.is_file():
-        return True
-    page = _real(folder, f"{key}/index.html") if key else None
-    return page is not None and page.is_file()
+def published(folder: Path, settled_seconds: float = SETTLED_SECONDS) -> Folder:
+    """The app that serves `folder`. It may be replaced or written to (by renames) while it is served.
+
+    What is known of a file is remembered once it is `settled_seconds` old.
+    """
+    small = SmallFiles()
+    return Folder(Starlette(routes=[_EveryPath(folder, small, settled_seconds)]), small)
 
 
 class _EveryPath(BaseRoute):
     """Takes any path: Starlette's own patterns do not match a newline, which a key may hold."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, small: SmallFiles, settled_seconds: float) -> None:
         self._folder = folder
-        self._tags: dict[tuple[int, ...], str] = {}
+        self._settled_ns = settled_seconds * 1e9
+        self._small = small
+        self._tags: dict[Stamps, str] = {}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
@@ -117,28 +115,38 @@ class _EveryPath(BaseRoute):
             await _missing()(scope, receive, send)
             return
         try:
+            if status == 200 and opened.size <= MOST_BYTES and self._is_settled(opened.stamps):
+                self._keep(scope, opened)
             answer = _whole(opened, request.method, status) if status == 404 else _answer(opened, request)
             await answer(scope, receive, send)
         finally:
             os.close(opened.fd)
 
+    def _keep(self, scope: Scope, opened: _Opened) -> None:
+        """For the next time: its bytes are in the system's memory, for the tag was made of them."""
+        body = os.pread(opened.fd, MOST_BYTES, 0)
+        if len(body) == opened.size:
+            answer = kept(_whole(opened, "HEAD", 200).raw_headers, body)
+            self._small.keep(scope, os.fspath(self._folder / opened.key), opened.stamps, answer)
+
     def _open(self, key: str) -> _Opened | None:
         if not key or key.endswith("/"):
             key += "index.html"
-        path = _real(self._folder, key)
+        path = real_path(self._folder, key)
         if path is None:
             return None
         try:
             # A pipe in the folder must not hold a thread for ever.
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as error:
-            if error.errno in _ABSENT:
+            if error.errno in ABSENT:
                 return None
             raise
         try:
             status = os.fstat(fd)
             if stat.S_ISREG(status.st_mode):
-                return _Opened(key, fd, status.st_size, self._tag(fd, status))
+                stamps = stamps_of(status)
+                return _Opened(key, fd, status.st_size, stamps, self._tag(fd, stamps))
         except BaseException:
             os.close(fd)
             raise
@@ -146,57 +154,24 @@ class _EveryPath(BaseRoute):
         return None
 
     def _is_page(self, key: str) -> bool:
-        path = _real(self._folder, f"{key}/index.html")
+        path = real_path(self._folder, f"{key}/index.html")
         return path is not None and path.is_file()
 
-    def _tag(self, fd: int, status: os.stat_result) -> str:
+    def _tag(self, fd: int, stamps: Stamps) -> str:
         """A strong entity tag: the digest of the bytes, remembered while the file's stamps stay the same."""
-        times = (status.st_mtime_ns, status.st_ctime_ns)
-        stamp = (status.st_dev, status.st_ino, status.st_size, *times)
-        known = self._tags.get(stamp)
+        known = self._tags.get(stamps)
         if known is not None:
             return known
         tag = f'"{_sha256(fd)}"'
-        if time.time_ns() - max(times) > _SETTLED_NS:
+        if self._is_settled(stamps):
             if len(self._tags) >= _TAGS_KEPT:
                 self._tags.clear()
-            self._tags[stamp] = tag
+            self._tags[stamps] = tag
         return tag
 
-
-def _real(folder: Path, key: str) -> Path | None:
-    """The real path of `key`; None where there is none, or a link leads out or to what is hidden."""
-    try:
-        root = folder.resolve(strict=True)
-        real = (root / key).resolve(strict=True)
-    except (ValueError, RuntimeError):
-        # A null byte, or links in a circle.
-        return None
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return None
-        raise
-    shown = real.is_relative_to(root) and not _hidden(real.relative_to(root).parts)
-    return real if shown else None
-
-
-def key_of(path: str) -> str | None:
-    """The key that a decoded URL path asks for, with a last slash when it names a folder; None for no key."""
-    segments = [segment for segment in path.split("/") if segment]
-    if _hidden(segments):
-        return None
-    return "/".join(segments) + ("/" if segments and path.endswith("/") else "")
-
-
-def _hidden(segments: Sequence[str]) -> bool:
-    """Whether dots keep a path from being served.
-
-    Below .well-known/skills/<name>/ lie files out of a skill, whose names may begin with a dot.
-    """
-    ours = segments[:3] if tuple(segments[:2]) == (".well-known", "skills") else segments
-    if any(segment in (".", "..") for segment in segments):
-        return True
-    return any(segment.startswith(".") and segment != ".well-known" for segment in ours)
+    def _is_settled(self, stamps: Stamps) -> bool:
+        """Whether the stamps of a file would tell that it was written to."""
+        return time.time_ns() - max(stamps[-2:]) > self._settled_ns
 
 
 def _sha256(fd: int) -> str:
@@ -257,12 +232,6 @@ def _kind(opened: _Opened) -> dict[str, str]:
     return {"Content-Type": kind} | (
         {"Content-Security-Policy": POLICY} if kind.startswith(_DOCUMENTS) else {}
     )
-
-
-def names_tag(header: str, tag: str) -> bool:
-    """Whether an If-None-Match field names `tag`, by the weak comparison of RFC 9110 13.1.2."""
-    listed = [candidate.strip() for candidate in header.split(",")]
-    return listed == ["*"] or tag in [candidate.removeprefix("W/") for candidate in listed]
 
 
 def _span(headers: Headers, opened: _Opened) -> range | None:

@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from dynamic_api.catalogue import Catalogue
 from dynamic_api.catalogue.follow import Rhythm, follow
 from dynamic_api.context import Context
 from dynamic_api.errors import Unavailable, Withdrawn
+from dynamic_api.server.static import Folder
+from dynamic_api.server.wire import Wire
+from dynamic_api.services.published import Published
 from registry_builder.core.ledger import QUARANTINED
 
 FIRST_VIEW_SECONDS = 20.0
@@ -71,9 +74,16 @@ class Kept:
     """The published folder, without what was taken back (DESIGN.md D14): 410 at once, whatever is on disk."""
 
     catalogue: Catalogue
-    folder: ASGIApp
+    published: Published
+    folder: Folder
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        """What was let out under this view of the bucket."""
+        scope["view"] = self.published.stamp
+        return self.folder.at_hand(scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["view"] = self.published.stamp
         if scope["type"] == "http" and (reason := withdrawn(self.catalogue, scope["path"])):
             raise taken_back(reason)
         await self.folder(scope, receive, send)

@@ -136,8 +136,13 @@ def _why_not(enabled: bool, revoked_at: int | None, disabled_at: int | None) -> 
 
 def require_in_time(caller: Caller, now: int) -> None:
     """Raise Unauthenticated for a key whose time is over."""
-    if caller.expires_at is not None and caller.expires_at <= now:
+    if not is_in_time(caller, now):
         raise refused("this API key has expired", code="unauthorized")
+
+
+def is_in_time(caller: Caller, now: int) -> bool:
+    """Whether the time of a key is not over."""
+    return caller.expires_at is None or now < caller.expires_at
 
 
 def require_person(caller: Caller) -> None:

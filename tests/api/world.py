@@ -22,6 +22,7 @@ from sqlalchemy import Connection, update
 from dynamic_api.app import App, build
 from dynamic_api.database.tables import api_keys
 from dynamic_api.ids import digest
+from dynamic_api.server import connection
 from dynamic_api.server.data_folder import open_folder
 from dynamic_api.services import accounts, keys
 from dynamic_api.services.keys import KeyOptions
@@ -168,7 +169,8 @@ def listening() -> tuple[socket.socket, str]:
 def serving(app: Any, listener: socket.socket | None = None, **more: Any) -> Iterator[str]:
     """The address of a server that runs `app` in a thread, on `listener` when that was opened before."""
     listener = listener or listening()[0]
-    options = {"log_level": "error", "access_log": False, "lifespan": "on", "ws": "none"} | more
+    options = {"log_level": "error", "access_log": False, "lifespan": "on", "ws": "none"}
+    options |= {"http": connection.Connection} | more
     config = uvicorn.Config(app, proxy_headers=False, **options)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
@@ -203,13 +205,18 @@ def world(
     app = build(parse(table, "test"), data, address, published_folder=registry, now=clock)
     loops: list[asyncio.AbstractEventLoop] = []
 
-    async def in_loop(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            loops.append(asyncio.get_running_loop())
-        await app(scope, receive, send)
+    class InLoop:
+        """The app, which tells the loop that it runs in."""
+
+        at_hand = app.at_hand
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "lifespan":
+                loops.append(asyncio.get_running_loop())
+            await app(scope, receive, send)
 
     with (
-        serving(in_loop, listener) as url,
+        serving(InLoop(), listener) as url,
         _client(url, {}) as anonymous,
     ):
         made = World(app, url, clock, data.path, registry, anonymous, loops[0])

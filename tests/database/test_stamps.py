@@ -247,6 +247,30 @@ def test_callers_at_once_share_one_query(server_url: str) -> None:
     run(server_url, test)
 
 
+def test_stamp_at_hand_is_the_same_and_is_asked_for_before_it_is_too_old(url: str) -> None:
+    async def test(database: Database) -> None:
+        stamp, until = await database.stamp(), time.monotonic() + 20 * STAMP_SECONDS
+        seen = 0
+        while time.monotonic() < until:
+            seen += database.stamp_at_hand() == stamp
+            await asyncio.sleep(STAMP_SECONDS / 10)
+        assert seen > 20, "it was asked for while it still held"
+        await database.write(raise_it)
+        assert database.stamp_at_hand() in {None, await database.stamp()}
+        assert await database.stamp() != stamp
+
+    run(url, test)
+
+
+def test_stamp_that_is_too_old_is_not_at_hand(server_url: str) -> None:
+    async def test(database: Database) -> None:
+        await database.stamp()
+        await later_than_the_bound()
+        assert database.stamp_at_hand() is None
+
+    run(server_url, test)
+
+
 def test_caller_that_gives_up_takes_the_answer_from_nobody(server_url: str) -> None:
     async def test(database: Database) -> None:
         first, second = (asyncio.create_task(database.stamp()) for _ in range(2))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -20,7 +21,8 @@ import uvicorn
 from click.testing import CliRunner
 from clients.authority import certify
 
-from dynamic_api.server.static import CHUNK, METHODS, POLICY, published
+from dynamic_api.server.connection import Connection
+from dynamic_api.server.static import CHUNK, METHODS, POLICY, Folder, published
 from registry_builder.cli import skillpress
 from registry_builder.core.errors import Missing, Misuse, Refusal, Trouble
 
@@ -84,9 +86,10 @@ def base(folder: Path) -> Iterator[str]:
     yield from _served(folder)
 
 
-def _served(folder: Path) -> Iterator[str]:
+def _served(folder: Path, app: Folder | None = None) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(published(folder), log_level="warning", lifespan="off"))
+    config = uvicorn.Config(app or published(folder), http=Connection, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -513,3 +516,29 @@ def test_serve_refuses_a_port_that_is_taken_and_a_host_that_is_not_here(folder: 
     assert (type(taken), taken.code) == (Trouble, "port-taken")
     assert _refused(folder, "--host", "192.0.2.1").code == "no-listener"
     assert _refused(folder, "--host", "a" * 300).code == "no-host"
+
+
+def test_what_was_sent_before_is_sent_again_and_is_the_same(tmp_path: Path) -> None:
+    """A CDN's answer does not depend on who asked before."""
+    root = tmp_path / "dist"
+    for key in ("release.json", "skills/alpha/index.html", "api/v1/skills/alpha"):
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(FILES[key])
+    (root / "current").symlink_to(root / "skills")
+    with closing(_served(root, published(root, settled_seconds=0))) as running:
+        base = next(running)
+        for target in ("/release.json", "/skills/alpha/", "/current/alpha/", "/api/v1/skills/alpha"):
+            first = _ask(base, target)
+            for method, shown in (("GET", ""), ("HEAD", ""), ("GET", first.headers["etag"]), ("HEAD", "*")):
+                again = _ask(base, target, method, **({"if_none_match": shown} if shown else {}))
+                status = 304 if shown else 200
+                assert (again.status_code, again.content) == (
+                    status,
+                    first.content if (method, status) == ("GET", 200) else b"",
+                )
+                of_a_body = {"content-length", "content-type", "content-security-policy"} if shown else set()
+                kept = {k: v for k, v in first.headers.items() if k not in {"date", *of_a_body}}
+                assert {k: v for k, v in again.headers.items() if k != "date"} == kept
+        (root / "beside").write_bytes(b"other bytes")
+        (root / "beside").replace(root / "release.json")
+        assert _ask(base, "/release.json").content == b"other bytes"

@@ -1,0 +1,83 @@
+"""Answers as they go out over a connection: made once, and sent as often as they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from starlette.types import Scope
+
+Field = tuple[bytes, bytes]
+_OF_A_BODY = frozenset({b"content-length", b"content-type", b"content-security-policy"})
+_OWN_BYTES = 2000
+"""About what an answer takes beside its body."""
+
+
+class Wire(NamedTuple):
+    """An answer. `lines` write down its `fields`, `names` are theirs; `body` is left out for HEAD."""
+
+    status: int
+    fields: Sequence[Field]
+    body: bytes
+    lines: bytes
+    names: frozenset[bytes]
+
+
+class AtHand(Protocol):
+    """An app that can answer some requests without waiting for anything."""
+
+    def at_hand(self, scope: Scope) -> Wire | None:
+        """The answer to a plain GET or HEAD; None when it is not at hand, and then nothing was counted.
+
+        `scope` has the method, the fields and, as it was sent, the "url"; there is no path in it yet.
+        """
+
+
+class Kept(NamedTuple):
+    """A whole answer and, for who has it, that nothing has changed. `etag` is None where it has none."""
+
+    etag: str | None
+    whole: Wire
+    unchanged: Wire
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.whole.body) + _OWN_BYTES
+
+    def wire(self, shown: bytes | None) -> Wire:
+        """The answer to who showed `shown` as If-None-Match."""
+        if shown is None or self.etag is None or not names_tag(shown.decode("latin-1"), self.etag):
+            return self.whole
+        return self.unchanged
+
+
+def kept(fields: Sequence[Field], body: bytes) -> Kept:
+    """An answer of status 200, to be sent again."""
+    tag = next((value.decode("latin-1") for name, value in fields if name == b"etag"), None)
+    rest = [pair for pair in fields if pair[0] not in _OF_A_BODY]
+    return Kept(tag, _wire(200, tuple(fields), body), _wire(304, tuple(rest), b""))
+
+
+def _wire(status: int, fields: Sequence[Field], body: bytes) -> Wire:
+    return Wire(status, fields, body, lines_of(fields), frozenset(name for name, _ in fields))
+
+
+def lines_of(fields: Iterable[Field]) -> bytes:
+    """The lines that write `fields` down."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in fields])
+
+
+def url_of(scope: Scope) -> bytes:
+    """The URL as a plain request for this path and query has it."""
+    raw, query = scope["raw_path"], scope["query_string"]
+    url: bytes = raw + b"?" + query if query else raw
+    return url
+
+
+def names_tag(header: str, tag: str) -> bool:
+    """Whether an If-None-Match field names `tag`, by the weak comparison of RFC 9110 13.1.2."""
+    if header == tag:
+        return True
+    listed = [candidate.strip() for candidate in header.split(",")]
+    return listed == ["*"] or tag in [candidate.removeprefix("W/") for candidate in listed]
