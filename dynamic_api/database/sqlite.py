@@ -118,7 +118,7 @@ def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",
-        "cache_size = -16384",
+        "cache_size = -8192",
         "temp_store = MEMORY",
         "trusted_schema = OFF",
     ):

@@ -23,8 +23,8 @@ from dynamic_api.sx.lock import etag
 
 Stamp = tuple[object, int]
 TAGS_KEPT = 20_000
-BYTES_KEPT = 16 * 1024 * 1024
-PARTS_KEPT = 20_000
+BYTES_KEPT = 8 * 1024 * 1024
+PARTS_KEPT = 10_000
 """Assets and texts of rows."""
 AT_ONCE = 16
 """Locks that are made by one call: on SQLite nothing else is answered meanwhile."""

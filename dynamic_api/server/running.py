@@ -17,6 +17,7 @@ from uvicorn.config import LOGGING_CONFIG
 from uvicorn.supervisors import Multiprocess
 
 from dynamic_api import logs
+from dynamic_api.server.allocator import keep_few_arenas
 from dynamic_api.server.connection import Connection
 from dynamic_api.server.data_folder import DataFolder
 from dynamic_api.server.listener import authority
@@ -34,6 +35,7 @@ class Make:
     published_folder: Path | None = None
 
     def __call__(self) -> ASGIApp:
+        keep_few_arenas()
         from dynamic_api.app import build
 
         logs.set_up()
