@@ -13,6 +13,8 @@ from registry_builder.core.errors import Misuse
 
 MINUTE_SECONDS = 60
 PATIENCE_SECONDS = 1.0
+AWAY_SECONDS = 2.0
+"""How long nobody asks again after a question that was not answered."""
 IN_MEMORY = "memory://"
 _MOST_WINDOWS = 100_000
 
@@ -146,8 +148,11 @@ class _Shared:
         self._limiter = FixedWindowRateLimiter(storage)
         self._alone = _Memory()
         self._is_away = False
+        self._again_at = 0.0
 
     def hit(self, kind: str, who: str, per_minute: int) -> tuple[int, float]:
+        if time.monotonic() < self._again_at:
+            return self._alone.hit(kind, who, per_minute)
         item = self._item(per_minute)
         try:
             allowed = self._limiter.hit(item, kind, who)
@@ -164,6 +169,7 @@ class _Shared:
         if not self._is_away:
             log.warning("limits: the shared counter does not answer (%s)", type(error).__name__)
         self._is_away = True
+        self._again_at = time.monotonic() + AWAY_SECONDS
 
 
 def _patience(address: str) -> dict[str, float]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,53 +182,6 @@ def test_telemetry_has_buckets_of_its_own(strict: World, address: str) -> None:
     assert [send(mine) for _ in range(3)] == [202, 202, 429]
     assert ask(strict, SEARCH, address, mine).status_code == 200
     assert [send(str(uuid.uuid4())) for _ in range(4)] == [202, 202, 202, 429]
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Redis of our own on a Unix socket, and its process."""
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.skip("Redis is not installed (apt-get install redis-server)")
-    folder = Path(tempfile.mkdtemp(prefix="skillpress-redis-"))
-    place = folder / "redis.sock"
-    command = [program, "--port", "0", "--unixsocket", place, "--dir", folder, "--save", ""]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if b"ready to accept connections" in line.lower():
-                break
-        yield f"redis+unix://{place}", process
-    finally:
-        process.kill()
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def test_many_processes_count_together(
-    tmp_path: Path, registry: Path, redis: tuple[str, subprocess.Popen[bytes]]
-) -> None:
-    """2.3 for many workers: one window in Redis; while Redis is away, each process counts alone."""
-    address, process = redis
-    settings = {"limits": LIMITS | {"storage": address}}
-    with (
-        world(tmp_path / "one", None, settings, registry) as one,
-        world(tmp_path / "two", None, settings, registry) as two,
-    ):
-        install_id = str(uuid.uuid4())
-        first = ask(one, SEARCH, "", install_id)
-        assert (first.status_code, told(first)) == (200, ("1", "0"))
-        second = ask(two, SEARCH, "", install_id)
-        assert error(second) == (429, "rate_limited")
-        assert 1 <= int(second.headers["retry-after"]) <= 60
-        person = one.person()
-        assert [told(person.get(CREDITS)) for _ in range(2)] == [("4", "3"), ("4", "2")]
-        process.kill()
-        process.wait(10)
-        assert [person.get(CREDITS).status_code for _ in range(5)] == [200, 200, 200, 200, 429]
 
 
 @pytest.mark.parametrize(
