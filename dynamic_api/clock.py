@@ -8,6 +8,8 @@ from functools import lru_cache
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
+LATEST = 253_402_300_799_999
+"""The end of the year 9999: what comes later cannot be written."""
 
 
 def now() -> int:

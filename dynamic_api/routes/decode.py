@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from dynamic_api.errors import Invalid, WrongType
 from dynamic_api.routes import fields
+from dynamic_api.routes.header_fields import field_of
 
 T = TypeVar("T", bound=Struct)
 INVALID = "validation_error"
@@ -33,6 +34,13 @@ def json_body(request: Request, raw: bytes, form: type[T]) -> T:
             f"{media_type or 'no media type'} is not read here",
             place="header.Content-Type",
             mend="send application/json",
+        )
+    if (coding := field_of(request, b"content-encoding") or "identity").lower() != "identity":
+        raise WrongType(
+            "unsupported_media_type",
+            f"{coding} is not decoded here",
+            place="header.Content-Encoding",
+            mend="send the JSON as it is",
         )
     refuse_nul(raw, "body")
     try:

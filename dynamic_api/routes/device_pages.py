@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dynamic_api import browser_session, logs, pages
 from dynamic_api.browser_session import Session
-from dynamic_api.errors import Forbidden, Refusal, Unavailable
+from dynamic_api.errors import Forbidden, Invalid, Refusal, Unavailable
 from dynamic_api.routes import answers, forms
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
 from dynamic_api.services import access, identities
@@ -25,6 +25,7 @@ WRONG = 'aria-invalid="true" autofocus'
 FORM_ERRORS: Mapping[int, tuple[str, ...]] = {400: (), 403: (), 408: (), 413: (), 415: ()}
 """What may be wrong with a form."""
 _FORM_BYTES = 16 * 1024
+_FIELDS = 20
 _POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -40,10 +41,15 @@ async def take(call: Call) -> None:
 
 
 async def fields_of(call: Call) -> Mapping[str, str]:
-    """The fields of a form, whoever made it."""
+    """The fields of a form, whoever made it. Raises Invalid."""
     await take(call)
     raw = await forms.raw_body(call.request, _FORM_BYTES)
-    return dict(parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20))
+    try:
+        fields = parse_qsl(raw.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError as error:
+        what = f"has more than {_FIELDS} fields"
+        raise Invalid("validation_error", what, place="body", mend="send those of the form") from error
+    return dict(fields)
 
 
 async def own_form(call: Call) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, Select, and_, exists, or_, select
 
-from dynamic_api.clock import written
+from dynamic_api.clock import LATEST, written
 from dynamic_api.database.tables import audit_events, skills
 from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.errors import Forbidden, Invalid
@@ -128,7 +128,10 @@ def take(db: Connection, caller: Caller, trace: Trace, events: Sequence[Imported
     if len(events) > MOST_IMPORTED:
         raise Invalid("too_many_events", f"at most {MOST_IMPORTED} at once", place="events")
     rows = []
-    for item in events:
+    for number, item in enumerate(events):
+        if not 0 <= item.at <= LATEST:
+            place, mend = f"events[{number}].timestamp", "give a time from 1970 to 9999"
+            raise Invalid("validation_error", "cannot be kept", place=place, mend=mend)
         row = audit.row(item.event, item.target_type, now=item.at, trace=trace, target_name=item.target)
         data = {"imported_by": caller.email, "original": item.data[:20_000]}
         told = msgspec.json.encode(data, order="sorted").decode()

@@ -7,6 +7,16 @@ import pytest
 from tests.api.world import Person, World
 
 
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br, gzip", 415), ("Identity", 404)])
+def test_body_is_read_as_it_is_sent(person: Person, coding: str, status: int) -> None:
+    body = b'{"skillSlug":"no-such-skill"}'
+    headers = {"content-type": "application/json", "content-encoding": coding}
+    answer = person.post("/api/v1/drive/import", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status == 415:
+        assert answer.json()["error"]["place"] == "header.Content-Encoding"
+
+
 def test_account_starts_with_its_grant(api: World, person: Person) -> None:
     """Row 28."""
     answer = person.get("/api/v1/account/credits")

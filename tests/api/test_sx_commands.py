@@ -292,6 +292,30 @@ def test_cursor_that_is_not_ours_is_refused(person: Person, field: str, cursor: 
     assert answer["errors"][0]["extensions"]["code"] == "bad_cursor"
 
 
+@pytest.mark.parametrize("name", ["", "%", "_", "\\", "\u202e"])
+def test_text_whose_name_is_none_is_refused(person: Person, name: str) -> None:
+    query = """mutation M($n: String!) { createAsset(input: {name: $n, assetType: "agent", rawContent: "x"})
+        { errors { field messages } } }"""
+    answer = person.post("/graphql", json={"query": query, "variables": {"n": name}})
+    assert answer.status_code == 200, answer.text
+    (error,) = answer.json()["data"]["createAsset"]["errors"]
+    assert error["messages"]
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00"]
+)
+def test_event_of_a_time_that_nobody_can_write_is_refused(api: World, at: str) -> None:
+    """One such row would break every page of the log that it is on."""
+    admin = api.person(role="admin")
+    query = """mutation I($at: DateTime!) { importAuditEvents(events: [{timestamp: $at, event: "e",
+        targetType: "asset"}]) { importedCount errors { field messages } } }"""
+    answer = admin.post("/graphql", json={"query": query, "variables": {"at": at}})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()["data"]["importAuditEvents"]
+    assert (told["importedCount"], told["errors"][0]["field"]) == (0, "events[0].timestamp")
+
+
 def test_app_plugins_are_an_empty_list_and_unknown_fields_an_error(person: Person) -> None:
     query = "{ vault { assets(type: APP_PLUGIN) { nodes { __typename slug } } } }"
     assert person.post("/graphql", json={"query": query}).json() == {

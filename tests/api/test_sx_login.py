@@ -25,6 +25,14 @@ def start(api: World) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def test_form_of_too_many_fields_is_refused(api: World) -> None:
+    fields = {"client_id": CLIENT} | {f"x{number}": "1" for number in range(30)}
+    for path in ("/api/oauth/device-authorization/", "/api/oauth/token/", "/device/sign-in"):
+        answer = api.anonymous.post(path, data=fields)
+        assert answer.status_code == 400, answer.text
+        assert "more than 20 fields" in answer.text.lower()
+
+
 def ask(api: World, code: str) -> dict[str, Any]:
     data = {"grant_type": GRANT, "device_code": code, "client_id": CLIENT}
     return dict(api.anonymous.post("/api/oauth/token/", data=data).json())

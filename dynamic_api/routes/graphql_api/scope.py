@@ -129,7 +129,7 @@ def change(work: Callable[..., Node]) -> Resolver:
         except Refusal as refusal:
             if not _reads_errors(info):
                 raise refused(refusal) from refusal
-            error = {"field": refusal.place or "", "messages": [told(refusal)]}
+            error = {"field": str(refusal.place or ""), "messages": [told(refusal)]}
             return {
                 "errors": [error],
                 "success": False,
