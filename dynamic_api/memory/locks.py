@@ -22,6 +22,8 @@ from dynamic_api.services.published import Published
 from dynamic_api.sx.lock import etag
 
 Stamp = tuple[object, int]
+Lock = tuple[str, bytes | None]
+"""An ETag, and the body unless it was shown."""
 TAGS_KEPT = 20_000
 BYTES_KEPT = 8 * 1024 * 1024
 PARTS_KEPT = 10_000
@@ -38,6 +40,10 @@ class Known:
     etag: str
     body: bytes | None
 
+    def shown_to(self, shown: str | None) -> Lock:
+        """It as an answer."""
+        return self.etag, None if shown == self.etag else self.body
+
 
 class Locks:
     """For one process. `origin` is our own address: every URL in a lock is on it."""
@@ -53,13 +59,23 @@ class Locks:
         self._parts: tuple[Stamp | None, Parts] = (None, Parts(origin))
         self._making: Together[Caller, Known] = Together(self._make, AT_ONCE)
 
-    async def lock(self, caller: Caller, shown: str | None) -> tuple[str, bytes | None]:
-        """The ETag, and the body unless `shown` is that ETag. Raises Unavailable."""
-        stamp = await self._stamp()
+    def at_hand(self, caller: Caller, shown: str | None) -> Lock | None:
+        """As `lock`; None where one has to wait."""
+        serial = self._serial.at_hand()
+        known = None if serial is None else self._good(caller, shown, (self._published.stamp, serial))
+        return None if known is None else known.shown_to(shown)
+
+    async def lock(self, caller: Caller, shown: str | None) -> Lock:
+        """The lock for a caller who shows this ETag. Raises Unavailable."""
+        known = self._good(caller, shown, await self._stamp()) or await self._making.value(caller)
+        return known.shown_to(shown)
+
+    def _good(self, caller: Caller, shown: str | None, stamp: Stamp) -> Known | None:
+        """What was made at `stamp`, if it is enough of an answer."""
         known = self._known.get(_who(caller))
         if known is None or known.stamp != stamp or (known.body is None and shown != known.etag):
-            known = await self._making.value(caller)
-        return known.etag, None if shown == known.etag else known.body
+            return None
+        return known
 
     async def _stamp(self) -> Stamp:
         return self._published.stamp, await self._serial.current()

@@ -19,6 +19,11 @@ class Serial:
         self._known: tuple[Hashable, int] = (None, 0)
         self._reading = asyncio.Lock()
 
+    def at_hand(self) -> int | None:
+        """As `current`; None where one has to wait."""
+        committed = self._database.stamp_at_hand()
+        return self._known[1] if committed is not None and committed == self._known[0] else None
+
     async def current(self) -> int:
         """The number, as young as the database's stamp. Raises Unavailable."""
         committed = await self._database.stamp()

@@ -1,4 +1,4 @@
-"""What sx reads: the lock, versions, metadata and bundles (contracts/sx.md R1 to R5)."""
+"""What sx reads of assets: versions, metadata and bundles (contracts/sx.md R3 to R5)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from dynamic_api.errors import Absent
 from dynamic_api.routes import sx_answers
 from dynamic_api.routes.downloads import elsewhere
 from dynamic_api.routes.endpoint import Auth, Call, Endpoint, Mode
-from dynamic_api.routes.header_fields import field_of
-from dynamic_api.routes.kept import Ready
 from dynamic_api.services import asset_reads, audit
 from dynamic_api.services.asset_reads import Bytes
 from dynamic_api.services.caller import require_all_skills
@@ -21,32 +19,8 @@ from registry_builder.core.artifact import Limits, read
 from registry_builder.core.key import download_key
 
 ZIP = "application/zip"
-_TOML_TYPE = (b"content-type", MEDIA_TYPE.encode())
-_TOML = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization"))
 _YEAR = "max-age=31536000, immutable"
 _ANY_SIZE = Limits(archive_bytes=1 << 31, unpacked_bytes=1 << 31, files=100_000)
-
-
-async def lock(call: Call) -> Response:
-    """What the caller should have on disk. Each call is a row of the audit log, also when nothing changed."""
-    context, caller = call.context, call.caller
-    require_all_skills(caller)
-    etag, body = await context.locks.lock(caller, field_of(call.request, b"if-none-match"))
-    status = 304 if body is None else 200
-    row = audit.row(
-        "LOCK_FILE_ACCESSED",
-        "lock",
-        now=call.now,
-        caller=caller,
-        trace=call.trace,
-        target_name="sx.lock",
-        data={"etag": etag, "status": status},
-    )
-    context.accesses.note(Access(row, call.now))
-    fields = [*_TOML, (b"etag", etag.encode())]
-    if body is None:
-        return Ready(b"", 304, fields)
-    return Ready(body, 200, [(b"content-length", b"%d" % len(body)), _TOML_TYPE, *fields])
 
 
 async def versions(call: Call) -> Response:
@@ -140,21 +114,6 @@ _MISSING = {
 }
 
 ENDPOINTS = (
-    Endpoint(
-        method="GET",
-        path="/api/skills/sx.lock",
-        name="sx_lock",
-        handler=lock,
-        mode=Mode.ASYNC,
-        auth=Auth.KEY,
-        bots=True,
-        refusal=sx_answers.refused,
-        tag="sx",
-        summary="What the caller should have installed; 304 while it is as the ETag says",
-        wrap=False,
-        media_type=MEDIA_TYPE,
-        errors={304: (), 403: ("all_skills_key_required",)},
-    ),
     Endpoint(
         method="GET",
         path=f"{_ASSET}/list.txt",

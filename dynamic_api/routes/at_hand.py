@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.types import Scope
@@ -9,8 +10,8 @@ from starlette.types import Scope
 from dynamic_api.context import Context
 from dynamic_api.memory.memo import AnyValues
 from dynamic_api.routes import identify
-from dynamic_api.routes.endpoint import Endpoint
-from dynamic_api.routes.header_fields import fields_of
+from dynamic_api.routes.endpoint import Endpoint, Quick
+from dynamic_api.routes.header_fields import fields_of, text_of
 from dynamic_api.routes.trace import address_of
 from dynamic_api.server.wire import Kept, Wire, lines_of, url_of
 from dynamic_api.services import access
@@ -37,19 +38,46 @@ def keep(values: AnyValues, scope: Scope, known: Known) -> None:
         values.keep(asked, known, _OWN_BYTES)
 
 
-def at_hand(context: Context, scope: Scope) -> Wire | None:
-    """The answer, counted as a call; None when there is something to wait for, or it would be refused."""
-    known, now = _known(context, scope), context.clock()
+def at_hand(context: Context, quick: Mapping[bytes, Endpoint], scope: Scope) -> Wire | None:
+    """The answer, counted as a call; None when there is something to wait for, or it would be refused.
+
+    `quick` are the endpoints that keep their own answers, by their URLs.
+    """
+    now = context.clock()
+    endpoint = quick.get(scope["url"])
+    if endpoint is not None and endpoint.quick is not None:
+        return _quick(context, endpoint, endpoint.quick, scope, now)
+    known = _known(context, scope)
     if known is None or (known.who is not None and not access.is_in_time(known.who, now)):
         return None
+    wire = known.answer.wire(fields_of(scope).get(b"if-none-match"))
+    scope["path"] = known.path
+    return _counted(context, known.endpoint, known.who, scope, wire)
+
+
+def _quick(context: Context, endpoint: Endpoint, quick: Quick, scope: Scope, now: int) -> Wire | None:
+    who = identify.at_hand(context, endpoint, scope, now)
+    found = None if who is None else quick.look(context, who, text_of(scope, b"if-none-match"))
+    if who is None or found is None:
+        return None
+    scope["path"] = endpoint.path
+    wire = _counted(context, endpoint, who, scope, found)
+    if wire is not None:
+        quick.note(context, scope, who, wire, now)
+    return wire
+
+
+def _counted(
+    context: Context, endpoint: Endpoint, who: Caller | None, scope: Scope, wire: Wire
+) -> Wire | None:
+    """`wire` as the answer to a call that was counted; None where that would be refused."""
     address = address_of(context, scope)
-    left = context.limiter.take_at_once(identify.takes(context, known.endpoint, known.who, scope, address))
+    left = context.limiter.take_at_once(identify.takes(context, endpoint, who, scope, address))
     if left is None:
         return None
-    scope["route_name"], scope["path"], scope["address"] = known.endpoint.name, known.path, address
-    if known.who is not None:
-        scope["caller"] = known.who.key_prefix
-    wire = known.answer.wire(fields_of(scope).get(b"if-none-match"))
+    scope["route_name"], scope["address"] = endpoint.name, address
+    if who is not None:
+        scope["caller"] = who.key_prefix
     return wire._replace(lines=wire.lines + lines_of(left)) if left else wire
 
 

@@ -12,10 +12,12 @@ from msgspec import Struct
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from dynamic_api.context import Context
 from dynamic_api.errors import Refusal
 from dynamic_api.routes.trace import trace_of
+from dynamic_api.server.wire import Wire
 from dynamic_api.services.access import refused
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.settings import Settings
@@ -89,11 +91,21 @@ class Call:
     @property
     def trace(self) -> Trace:
         """How it came in."""
-        return trace_of(self.context, self.request)
+        return trace_of(self.context, self.request.scope)
 
 
 Sync = Callable[[Connection, Call], object]
 Async = Callable[[Call], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Quick:
+    """How a route that keeps its own answers, of one path, has them at hand (`routes/at_hand.py`)."""
+
+    look: Callable[[Context, Caller, str | None], Wire | None]
+    """The answer to a caller who shows this If-None-Match; None when there is something to wait for."""
+    note: Callable[[Context, Scope, Caller, Wire, int], None]
+    """Is told what was found before it is sent, and when. It must not raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +130,7 @@ class Endpoint:
     then it is made once, and again when one of these has changed."""
     of_bucket: bool = False
     """Whether a remembered answer is a function of the path and the bucket alone."""
+    quick: Quick | None = None
     costs: bool = False
     """Whether it takes an Idempotency-Key."""
     wrap: bool = True

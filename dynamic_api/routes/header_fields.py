@@ -16,7 +16,12 @@ def fields_of(scope: Scope) -> dict[bytes, bytes]:
     return known
 
 
-def field_of(request: Request, name: bytes) -> str | None:
+def text_of(scope: Scope, name: bytes) -> str | None:
     """The value of the field `name`; None when it was not sent."""
-    value = fields_of(request.scope).get(name)
+    value = fields_of(scope).get(name)
     return None if value is None else value.decode("latin-1")
+
+
+def field_of(request: Request, name: bytes) -> str | None:
+    """As `text_of`."""
+    return text_of(request.scope, name)

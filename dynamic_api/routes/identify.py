@@ -11,9 +11,9 @@ from starlette.types import Scope
 from dynamic_api.context import Context
 from dynamic_api.limiter import Left, Take
 from dynamic_api.routes.endpoint import Auth, Endpoint
-from dynamic_api.routes.header_fields import field_of, fields_of
+from dynamic_api.routes.header_fields import field_of, fields_of, text_of
 from dynamic_api.services import access
-from dynamic_api.services.caller import Caller
+from dynamic_api.services.caller import UPLOAD_ONLY, Caller
 
 INSTALL_ID_HEADER = b"x-skillzdrive-install-id"
 _INSTALL_ID = re.compile(r"[0-9a-fA-F-]{36}")
@@ -60,6 +60,18 @@ async def admit(
     if not endpoint.bots:
         access.require_person(caller)
     return caller, left
+
+
+def at_hand(context: Context, endpoint: Endpoint, scope: Scope, now: int) -> Caller | None:
+    """The caller that `admit` would let in; None where it is not remembered, or would be refused."""
+    serial = context.callers_serial.at_hand()
+    scheme, _, token = (text_of(scope, b"authorization") or "").partition(" ")
+    if serial is None or scheme != "Bearer":
+        return None
+    who = context.callers.at(serial).known.get(token)
+    if who is None or not access.is_in_time(who, now) or (who.is_bot and not endpoint.bots):
+        return None
+    return who if who.key_kind != UPLOAD_ONLY or endpoint.auth is Auth.UPLOAD else None
 
 
 def takes(

@@ -86,9 +86,10 @@ class Router:
         self._literal = {path: resource for path, resource in resources.items() if "{" not in path}
         self._patterns = [resource for path, resource in resources.items() if "{" in path]
         self._otherwise = otherwise
+        self._quick = {each.path.encode(): each for each in endpoints if each.quick is not None}
 
     def at_hand(self, scope: Scope) -> Wire | None:
-        return at_hand(self._context, scope)
+        return at_hand(self._context, self._quick, scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "//" in scope["path"]:

@@ -6,21 +6,20 @@ import ipaddress
 from functools import lru_cache
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import Scope
 
 from dynamic_api.context import Context
-from dynamic_api.routes.header_fields import field_of
+from dynamic_api.routes.header_fields import text_of
 from dynamic_api.services.caller import Trace
 
 
-def trace_of(context: Context, request: Request) -> Trace:
+def trace_of(context: Context, scope: Scope) -> Trace:
     """What the audit log keeps of a call."""
     return Trace(
-        request_id=request.scope.get("request_id", ""),
-        address=request.scope.get("address") or address_of(context, request.scope),
-        user_agent=field_of(request, b"user-agent") or "",
-        session_id=field_of(request, b"x-session-id"),
+        request_id=scope.get("request_id", ""),
+        address=scope.get("address") or address_of(context, scope),
+        user_agent=text_of(scope, b"user-agent") or "",
+        session_id=text_of(scope, b"x-session-id"),
     )
 
 

@@ -55,7 +55,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         headers = fields_of(scope)
-        answer = _Watched(send, self._own_fields(scope, headers))
+        answer = _Watched(send, [self._named(scope, headers), *self._cors(headers)])
         started = time.perf_counter()
         try:
             if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
@@ -68,20 +68,21 @@ class Edge:
     def at_hand(self, scope: Scope) -> Wire | None:
         """As a call, when the app's answer is at hand."""
         started = time.perf_counter()
+        headers = fields_of(scope)
+        name = self._named(scope, headers)
         wire = self.app.at_hand(scope)
         if wire is None:
             return None
-        own = self._own_fields(scope, fields_of(scope))
-        lines = lines_of(pair for pair in own if pair[0] not in wire.names)
+        lines = lines_of(pair for pair in (name, *self._cors(headers)) if pair[0] not in wire.names)
         self._note(scope, wire.status, time.perf_counter() - started)
         return wire._replace(lines=wire.lines + lines)
 
-    def _own_fields(self, scope: Scope, headers: dict[bytes, bytes]) -> list[Field]:
-        """The fields that we add to an answer; its id is put into the scope."""
+    def _named(self, scope: Scope, headers: dict[bytes, bytes]) -> Field:
+        """The field with the request's id, which is put into the scope."""
         shown = headers.get(b"x-request-id")
         request_id = shown if shown and _REQUEST_ID.fullmatch(shown) else b"%032x" % self._chance(128)
         scope["request_id"] = request_id.decode()
-        return [(b"x-request-id", request_id), *self._cors(headers)]
+        return b"x-request-id", request_id
 
     async def _inner(self, scope: Scope, receive: Receive, answer: _Watched) -> None:
         try:

@@ -44,9 +44,14 @@ class Accesses:
         self._waiting: deque[Access] = deque()
         self._writing = asyncio.Lock()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether too many wait."""
+        return len(self._waiting) >= WAITING
+
     def note(self, access: Access) -> None:
         """Keep `access`. Raises Unavailable when too many wait: what is not logged is not given."""
-        if len(self._waiting) >= WAITING:
+        if self.is_full:
             raise Unavailable("audit_full", "the audit log cannot keep up", mend="try again later")
         self._waiting.append(access)
 

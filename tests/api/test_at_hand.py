@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +11,21 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import select
+from sx_client import Targets
 
+from dynamic_api.database.tables import audit_events
 from dynamic_api.limiter import Limiter
 from dynamic_api.routes.endpoint import Auth
 from dynamic_api.routes.table import ENDPOINTS
 from dynamic_api.server.wire import Wire
 from dynamic_api.services.keys import KeyOptions
 from tests.api import shelf
+from tests.api.sx_room import client, skill_folder
 from tests.api.world import Person, World, world
 
 SKILL, DRIVE = "/api/v1/skills/pdf-tools", "/api/v1/drive"
+LOCK = "/api/skills/sx.lock"
 
 
 def at_hand(made: World, path: str, key: str | None = None, **fields: str) -> Wire | None:
@@ -171,6 +177,59 @@ def test_answer_is_counted_and_its_id_is_the_callers(api: World, person: Person)
     before = count()
     asked_for = sum(at_hand(api, SKILL, person.key) is not None for _ in range(3))
     assert count() == before + asked_for
+
+
+def test_lock_is_at_hand_whatever_is_written_that_it_does_not_show(api: World, person: Person) -> None:
+    """R1. Only what a lock may show is missing in what is kept, and any access is a commit."""
+    first = person.get(LOCK)
+    wire = sent_again(api, person, LOCK)
+    assert (wire.status, wire.body) == (200, first.content)
+    own = {"x-request-id", "date", "server", "ratelimit-remaining", "ratelimit-reset"}
+    told = dict(line.split(": ", 1) for line in wire.lines.decode().splitlines())
+    assert {k: v for k, v in told.items() if k not in own} == {
+        k: v for k, v in first.headers.items() if k not in own
+    }
+    unchanged = sent_again(api, person, LOCK, if_none_match=first.headers["etag"])
+    assert (unchanged.status, unchanged.body, b"content-" in unchanged.lines) == (304, b"", False)
+    api.person()
+    assert api.person().get(LOCK).status_code == 200
+    assert sent_again(api, person, LOCK).body == first.content
+
+
+def test_lock_at_hand_is_in_the_audit_log(api: World, person: Person) -> None:
+    """Each call is a row, with how it came in."""
+    etag = person.get(LOCK).headers["etag"]
+    fields = {"x_request_id": "mine-lock-012345", "x_session_id": "s-at-hand", "user_agent": "sx/1"}
+    sent_again(api, person, LOCK, if_none_match=etag, **fields)
+    asyncio.run_coroutine_threadsafe(api.app.context.accesses.flush(), api.loop).result(30)
+    query = select(audit_events).where(audit_events.c.session_id == "s-at-hand")
+    (row,) = api.read(lambda db: db.execute(query).all())
+    assert (row.event, row.request_id, row.user_agent) == ("LOCK_FILE_ACCESSED", "mine-lock-012345", "sx/1")
+    assert (row.actor_name, row.address, row.key_prefix) == (person.email, "127.0.0.1", person.key[:12])
+    assert json.loads(row.data) == {"etag": etag, "status": 304}
+
+
+@pytest.mark.parametrize("options", [KeyOptions(kind="upload_only"), KeyOptions(kind="scoped")])
+def test_lock_is_not_at_hand_for_a_key_that_may_not_have_it(
+    api: World, person: Person, options: KeyOptions
+) -> None:
+    sent_again(api, person, LOCK)
+    other = api.key(person, options)
+    assert other.get(LOCK).status_code == 403
+    assert at_hand(api, LOCK, other.key) is None
+
+
+def test_lock_is_made_anew_by_what_it_shows(api: World, person: Person, tmp_path: Path) -> None:
+    """An install is in the next answer, and a key that is revoked gets none."""
+    before = sent_again(api, person, LOCK)
+    folder = skill_folder(tmp_path, "shown-at-once")
+    sx = client(api, person, tmp_path / "home")
+    sx.add(folder, name="shown-at-once", targets=Targets(users=["me"]), no_install=True)
+    assert at_hand(api, LOCK, person.key) is None
+    assert sent_again(api, person, LOCK).body != before.body
+    api.spoil(person, "revoked")
+    assert at_hand(api, LOCK, person.key) is None
+    assert person.get(LOCK).status_code == 401
 
 
 @pytest.fixture(scope="module")
