@@ -97,9 +97,13 @@ def parse(raw: bytes, boundary: bytes) -> Form:
         parser.finalize()
     except FormParserError as error:
         raise Invalid(INVALID, f"not a form: {error}", place="body", mend="send one file") from error
+    if raw and b"--%s--" % boundary not in raw:
+        raise Invalid("truncated_body", "the form has no end", place="body", mend="send it whole")
+    if len(texts) > _PARTS:
+        raise Invalid(INVALID, f"{len(texts)} fields were sent", place="body", mend=f"send at most {_PARTS}")
     if len(files) > 1:
         raise Invalid(INVALID, f"{len(files)} files were sent", place="form.file", mend=ONE)
-    if len(files) != 1 or files[0].field_name != b"file" or len(texts) > _PARTS:
+    if len(files) != 1 or files[0].field_name != b"file":
         raise Invalid(INVALID, "is missing", place="form.file", mend=ONE)
     files[0].file_object.seek(0)
     data = files[0].file_object.read()

@@ -122,6 +122,22 @@ def test_private_bytes_are_not_for_shared_caches(
     assert 'name = "pdf-tools"' in text.text
 
 
+@pytest.mark.parametrize("cut", [8, 200])
+def test_form_that_is_cut_off_says_so(person: Person, cut: int) -> None:
+    """Not that the file is missing, which was sent."""
+    file = b'--B\r\nContent-Disposition: form-data; name="file"; filename="x.zip"\r\n\r\n' + b"PK" * 200
+    whole = file + b"\r\n--B--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=B"}
+    answer = person.post("/api/skills/assets", content=whole[:-cut], headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "truncated_body")
+
+
+def test_form_of_too_many_fields_says_so(person: Person) -> None:
+    fields = {f"x{number}": "1" for number in range(100)}
+    answer = person.post("/api/skills/assets", files={"file": ("x.zip", b"PK")}, data=fields)
+    assert (answer.status_code, "100 fields were sent" in answer.text) == (400, True)
+
+
 @pytest.mark.parametrize("slug", [None, "pdf-tools"])
 def test_bundle_has_its_own_file_name_alone(
     api: World, person: Person, name: str, tmp_path: Path, slug: str | None
