@@ -127,10 +127,12 @@ def end(db: Connection, caller: Caller, name: str, *, now: int, trace: Trace) ->
 
 
 def find(db: Connection, caller: Caller, name: str) -> Any:
-    """The row of a collection by its exact name; a scoped key finds itself only. Raises Absent."""
-    row = db.execute(
-        _select().where(api_keys.c.owner_id == caller.user_id, api_keys.c.live_name == name)
-    ).one_or_none()
+    """The row of a collection by its exact name, for a change; a scoped key finds itself only. Raises Absent.
+
+    It is locked: whoever changes it too finds what came of it.
+    """
+    query = _select().where(api_keys.c.owner_id == caller.user_id, api_keys.c.live_name == name)
+    row = db.execute(query.with_for_update(of=api_keys)).one_or_none()
     if row is None or (caller.allowed is not None and row.id != caller.key_id):
         raise Absent(
             "collection_not_found",

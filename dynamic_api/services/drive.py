@@ -169,7 +169,7 @@ def remove(db: Connection, caller: Caller, slug: str, *, now: int, trace: Trace)
         .returning(drive_items.c.skill_id)
     ).first()
     if gone is None:
-        raise Absent("skill_not_found", f"there is no skill {slug!r} for this key", place="slug")
+        raise _gone(slug)
     keys = select(api_keys.c.id).where(api_keys.c.owner_id == caller.user_id)
     db.execute(
         delete(collection_skills).where(
@@ -188,9 +188,15 @@ def toggle(db: Connection, caller: Caller, slug: str, *, now: int, trace: Trace)
         .where(drive_items.c.user_id == caller.user_id, drive_items.c.skill_id == item.skill_id)
         .values(enabled=~drive_items.c.enabled)
         .returning(drive_items.c.enabled)
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if enabled is None:
+        raise _gone(slug)
     _record(db, "DRIVE_SKILL_TOGGLED", item, caller, trace, now, {"enabled": enabled})
     return Toggled(slug, enabled)
+
+
+def _gone(slug: str) -> Absent:
+    return Absent("skill_not_found", f"there is no skill {slug!r} for this key", place="slug")
 
 
 def _record(
