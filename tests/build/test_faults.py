@@ -45,6 +45,7 @@ class RecordingStore(MemoryStore):
 
 
 def publish(store: MemoryStore, repo: Repo, now: datetime = NOW) -> Published | None:
+    """With the emitters that registry.toml of `repo` switches on."""
     with opened(repo.path, "HEAD", Flags(base_url=BASE_URL)) as (source, commit, settings), Spool() as spool:
         previous = Previous(store)
         if is_noop(previous, commit.id, settings):
@@ -160,8 +161,22 @@ def test_release_that_dies_anywhere_dangles_nowhere_and_is_finished(
 ) -> None:
     change(two)
     two.commit()
-    whole = without_record(published(two, begun))
-    for after, left in enumerate(deaths(two, begun)):
+    whole, states = without_record(published(two, begun)), deaths(two, begun)
+    print(f"\n{change.__name__}: died at each of {len(states)} writes")
+    for after, left in enumerate(states):
+        assert dangling(left, tmp_path / "state", begun) == [], f"died at write {after}"
+        assert without_record(published(two, left)) == whole, f"died at write {after}"
+
+
+def test_every_emitter_that_dies_anywhere_dangles_nowhere_and_is_finished(two: Repo, tmp_path: Path) -> None:
+    two.write("registry.toml", '[emit]\nenable = ["core", "extras"]\n')
+    two.commit()
+    begun = published(two)
+    two.skill("alpha", "Do the work better.")
+    two.commit()
+    whole, states = without_record(published(two, begun)), deaths(two, begun)
+    print(f"\npublish with every emitter: died at each of {len(states)} writes")
+    for after, left in enumerate(states):
         assert dangling(left, tmp_path / "state", begun) == [], f"died at write {after}"
         assert without_record(published(two, left)) == whole, f"died at write {after}"
 

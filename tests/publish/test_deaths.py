@@ -2,7 +2,7 @@
 
 The connection to the server is cut at that request and stays so. A publish, a rollback and a prune die so;
 what is checked of each bucket left behind is what clients follow. `tests/build/test_faults.py` has the same
-for every write of every emitter.
+for every write, with the default emitters and with all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from publish.proxy import Fault, Proxy, Seen
 from publish.world import NOW, Bucket, Clock, dangling, only_adds_addresses, promised, publish, roll_back
 
 from registry_builder.core.errors import Trouble
+from registry_builder.emit.table import EMITTERS
 from registry_builder.previous import Previous
 from registry_builder.prune import delete, prunable
 from registry_builder.publish import LEASE
@@ -55,12 +56,14 @@ class Table:
     place: Path
     before: Mapping[str, bytes] = field(default_factory=dict)
     points: int = 0
+    requests: int = 0
     ends: dict[frozenset[tuple[str, bytes]], dict[str, bytes]] = field(default_factory=dict)
 
-    def run(self, act: Act, again: Act) -> None:
-        """Kill `act` at each of its requests, look at what is there, and let `again` end it."""
+    def run(self, act: Act, again: Act, step: int = 1) -> None:
+        """Kill `act` at every `step`-th of its requests, look at what is there, and let `again` end it."""
         self.before = self.bucket.objects()
-        while self._dies(act, self.points + 1):
+        while self._dies(act, self.requests + 1):
+            self.requests += step
             self.points += 1
             left = self.bucket.objects()
             state = frozenset(left.items())
@@ -94,11 +97,11 @@ class Table:
     def _look(self, objects: Mapping[str, bytes]) -> None:
         if not only_adds_addresses(objects, self.before):
             self.place.mkdir(exist_ok=True)
-            assert dangling(objects, self.place / str(self.points)) == [], f"died at request {self.points}"
+            assert dangling(objects, self.place / str(self.points)) == [], f"died at request {self.requests}"
 
     def say(self, what: str) -> None:
         """How many points there were."""
-        print(f"\n{what}: died at each of {self.points} requests, {len(self.ends)} different buckets left")
+        print(f"\n{what}: died at {self.points} requests, {len(self.ends)} different buckets left")
 
 
 @pytest.fixture
@@ -126,6 +129,23 @@ def test_a_publish_that_dies_anywhere_is_finished_by_the_next(one: Repo, table: 
         lambda store: publish(store, one, clock=LATER, emit=EMIT),
     )
     table.say("publish")
+    whole = [promised(end) for end in table.ends.values()]
+    assert whole == whole[:1] * len(whole)
+
+
+@pytest.mark.slow
+def test_a_publish_with_every_emitter_that_dies_is_finished_by_the_next(one: Repo, table: Table) -> None:
+    """At every fifth request: `tests/build/test_faults.py` has each write."""
+    every = tuple(EMITTERS)
+    publish(table.bucket.store(), one, emit=every)
+    one.skill("alpha", "Do the work better.")
+    one.commit()
+    table.run(
+        lambda store: publish(store, one, emit=every),
+        lambda store: publish(store, one, clock=LATER, emit=every),
+        step=5,
+    )
+    table.say("publish with every emitter")
     whole = [promised(end) for end in table.ends.values()]
     assert whole == whole[:1] * len(whole)
 
