@@ -72,15 +72,18 @@ class Api:
 
 
 @contextmanager
-def running(database: str, dist: Path, place: Path, look_seconds: float = 5.0) -> Iterator[Api]:
-    """The API on one kind of database; its reader holds fifty skills."""
+def running(
+    database: str, dist: Path, place: Path, look_seconds: float = 5.0, served: bool = False
+) -> Iterator[Api]:
+    """The API on one kind of database; its reader holds fifty skills. `served`: with the folder beside it."""
     with ExitStack() as stack:
         url = stack.enter_context(postgres.running()) if database == "postgresql" else None
         table, data = _api_world.settings(dist, url, look_seconds), place / database
         port = free_port()
         reader, writer = _api_world.people(table, data)
         rules = _api_world.written(table, place / f"{database}.toml")
-        words = ["-m", "registry_builder.cli", "api", "--port", str(port), "--data", str(data)]
+        command = ["serve", str(dist)] if served else ["api"]
+        words = ["-m", "registry_builder.cli", *command, "--port", str(port), "--data", str(data)]
         server = stack.enter_context(serving([*words, "--settings", str(rules)], port, {}))
         api = Api(server, port, dist, _api_world.slugs_of(dist), reader, writer)
         _api_world.wait_until_ready(api.base)
@@ -247,20 +250,30 @@ def many_skills(count: int, place: Path, bare: Measure, arguments: argparse.Name
         print(f"{'sqlite':10}  {paired(name, round_, bare, arguments.rounds)}  aim {aim}", flush=True)
 
 
-def against_verdaccio(dist: Path, place: Path, arguments: argparse.Namespace) -> None:
-    """Print what a document of one size costs each, in turn: one process on one core."""
-    with running("sqlite", dist, place) as api:
-        size = (dist / "api/v1/skills" / api.slugs[0]).stat().st_size
-        with _verdaccio.running(arguments.verdaccio, place, size) as (server, url):
-            ours, theirs = [], []
-            for _ in range(arguments.rounds):
-                ours.append(slug_reads(api, arguments.seconds))
-                theirs.append(reads("verdaccio", server, url, arguments.seconds))
-        rates = [median(row.per_second for row in rows) for rows in (ours, theirs)]
-        costs = [median(row.cpu for row in rows) for rows in (ours, theirs)]
-        told = f"{rates[0]:.0f}/s and {costs[0]:.0f} µs, verdaccio {rates[1]:.0f}/s and {costs[1]:.0f} µs"
-        times = f"{rates[0] / rates[1]:.1f} x as many, {costs[1] / costs[0]:.1f} x as cheap"
-        print(f"{'sqlite':10}  {size} bytes: {told}: {times}  aim 8", flush=True)
+def against_verdaccio(dist: Path, place: Path, bare: Measure, arguments: argparse.Namespace) -> None:
+    """Print what a document costs each, one process on one core, in turn with each other and a bare answer.
+
+    Like for like is the packument that both have, without a key; the other row is the API's, with one.
+    """
+    path, document = _verdaccio.packument(dist)
+    with (
+        running("sqlite", dist, place, served=True) as api,
+        _verdaccio.running(arguments.verdaccio, place, path, document) as (server, url),
+    ):
+        rows = {
+            "packument, no key": (path, ()),
+            "skill, with a key": (f"api/v1/skills/{api.slugs[0]}", api.head),
+        }
+        for name, (ours, head) in rows.items():
+            rounds = [
+                (
+                    reads(name, api.server, f"{api.base}/{ours}", arguments.seconds, headers=head),
+                    reads("verdaccio", server, url, arguments.seconds),
+                    bare(),
+                )
+                for _ in range(arguments.rounds)
+            ]
+            print(f"{'serve':10}  {_verdaccio.told(name, len(document), rounds)}", flush=True)
 
 
 def main() -> None:
@@ -292,7 +305,7 @@ def main() -> None:
                 for line in beside_first_load(dist, place / "load", arguments):
                     print(f"{'sqlite':10}  {line}", flush=True)
             if arguments.verdaccio:
-                against_verdaccio(dist, place / "race", arguments)
+                against_verdaccio(dist, place / "race", bare, arguments)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ from dynamic_api.server.edge import Edge, Inner
 from dynamic_api.server.paths import has
 from dynamic_api.server.static import published
 from dynamic_api.server.view import Kept, following, freshness
-from dynamic_api.server.wire import Wire
+from dynamic_api.server.wire import Soon, Wire
 from dynamic_api.services import access
 from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
@@ -84,7 +84,7 @@ class App:
         else:
             await self._edge(scope, receive, send)
 
-    def at_hand(self, scope: Scope) -> Wire | None:
+    def at_hand(self, scope: Scope) -> Wire | Soon | None:
         """The answer to a request, if there is nothing to wait for."""
         return self._edge.at_hand(scope)
 
@@ -231,7 +231,7 @@ class _StaticFirst:
     static: Kept
     api: Router
 
-    def at_hand(self, scope: Scope) -> Wire | None:
+    def at_hand(self, scope: Scope) -> Wire | Soon | None:
         if has_credential(scope):
             return self.api.at_hand(scope)
         scope["route_name"] = _STATIC

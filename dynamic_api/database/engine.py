@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Hashable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
@@ -36,6 +37,10 @@ class Database(Protocol):
 
     def stamp_at_hand(self) -> Hashable | None:
         """As `stamp`; None where one would have to wait for it. For the event loop."""
+        ...
+
+    def stamp_soon(self) -> Future[Any] | None:
+        """When a stamp that is not at hand may be; None where it always is. For the event loop."""
         ...
 
     async def read(self, work: Work[T]) -> T:

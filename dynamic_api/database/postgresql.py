@@ -40,6 +40,9 @@ class PostgreSQL:
     def stamp_at_hand(self) -> Snapshot | None:
         return self._snapshots.at_hand()
 
+    def stamp_soon(self) -> asyncio.Future[Exception | None]:
+        return self._snapshots.soon()
+
     async def read(self, work: Work[T]) -> T:
         return await self._in_thread(lambda: _again(lambda: self._read(work)))
 

@@ -52,9 +52,15 @@ class Snapshots:
         now = time.monotonic()
         if self._asked_at <= max(now - STAMP_SECONDS, self._committed_at):
             return None
-        if now - self._asked_at > _AGAIN_SECONDS and not self._is_asking:
-            self._asking = asyncio.create_task(self._query())
+        if now - self._asked_at > _AGAIN_SECONDS:
+            self.soon()
         return self._snapshot
+
+    def soon(self) -> asyncio.Future[Exception | None]:
+        """The question that is under way, or a new one: who comes while it is waits for that one."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._query())
+        return self._asking
 
     def forget(self) -> None:
         """Believe no snapshot from before now: something was committed. For threads, too."""
@@ -67,16 +73,9 @@ class Snapshots:
             connection.pgconn.finish()
 
     async def _ask(self) -> None:
-        """Ask once: who comes while the answer is on its way waits for that one."""
-        if self._asking is None or not self._is_asking:
-            self._asking = asyncio.create_task(self._query())
-        failure = await asyncio.shield(self._asking)
+        failure = await asyncio.shield(self.soon())
         if failure is not None:
             raise no_answer() from failure
-
-    @property
-    def _is_asking(self) -> bool:
-        return self._asking is not None and not self._asking.done()
 
     async def _query(self) -> Exception | None:
         """Read the snapshot; what kept us from it, if anything did."""

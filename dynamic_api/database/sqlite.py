@@ -49,6 +49,9 @@ class SQLite:
             self._stamped_until = now + STAMP_SECONDS
         return self._stamp
 
+    def stamp_soon(self) -> None:
+        return None
+
     async def read(self, work: Work[T]) -> T:
         self._require_file()
         try:

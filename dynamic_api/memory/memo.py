@@ -37,6 +37,11 @@ class Memo(Generic[K, T]):
         self._most = most
         self._values: Values[K, T] = Values(None)
 
+    @property
+    def last(self) -> Values[K, T]:
+        """What was known when last somebody looked."""
+        return self._values
+
     def at(self, stamp: object) -> Values[K, T]:
         """What is known at `stamp`."""
         values = self._values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
@@ -31,6 +32,12 @@ class Remembered:
         """As `values`; None, too, when the database would have to be asked first."""
         view, stamp = self._published.stamp, self.database.stamp_at_hand()
         return None if view is None or stamp is None else self._memo.at((stamp, view))
+
+    def ready(self, asked: Hashable) -> Future[Any] | None:
+        """When to look again for what was known a moment ago; None for what was not, and without a view."""
+        if self._published.stamp is None or asked not in self._memo.last.known:
+            return None
+        return self.database.stamp_soon()
 
     def of_bucket(self) -> AnyValues | None:
         """What is known of the bucket, whatever the database says; None while there is no view."""

@@ -18,7 +18,7 @@ from dynamic_api.routes.base import respond
 from dynamic_api.routes.endpoint import Endpoint
 from dynamic_api.routes.header_fields import fields_of
 from dynamic_api.routes.places import located
-from dynamic_api.server.wire import Wire
+from dynamic_api.server.wire import Soon, Wire
 
 _SLASHES = re.compile("/{2,}")
 
@@ -88,7 +88,7 @@ class Router:
         self._otherwise = otherwise
         self._quick = {each.path.encode(): each for each in endpoints if each.quick is not None}
 
-    def at_hand(self, scope: Scope) -> Wire | None:
+    def at_hand(self, scope: Scope) -> Wire | Soon | None:
         return at_hand(self._context, self._quick, scope)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

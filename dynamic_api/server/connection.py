@@ -6,10 +6,10 @@ import asyncio
 from typing import Any, cast
 
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from dynamic_api.server.patience import Patient
-from dynamic_api.server.wire import AtHand, Wire, lines_of
+from dynamic_api.server.wire import AtHand, Soon, Wire, lines_of
 
 _WITH_A_BODY = frozenset({b"content-length", b"transfer-encoding", b"expect"})
 
@@ -32,15 +32,36 @@ class Connection(Patient):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._app = cast(AtHand, self.app) if hasattr(self.app, "at_hand") else None
+        self._soon: Soon | None = None
 
     def on_headers_complete(self) -> None:
-        wire = self._wire(self._app) if self._app is not None and self._is_plain() else None
-        if wire is None:
+        found = self._found(self._app) if self._app is not None and self._is_plain() else None
+        if isinstance(found, Wire):
+            self.begin_body()
+            self.cycle = cast(Any, _Answered)
+            self._send(found, self.scope)
+        else:
+            self._soon = found
             super().on_headers_complete()
+            self._soon = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if self._soon is None:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._soon.ready.add_done_callback(lambda _: self._look_again(cycle, app))
+
+    def _look_again(self, cycle: RequestResponseCycle, app: AtHand) -> None:
+        """Answer what is at hand by now; else go the usual way after all."""
+        if cycle.disconnected:
             return
-        self.begin_body()
-        self.cycle = cast(Any, _Answered)
-        self._send(wire)
+        can_be_sent = cycle.keep_alive and not self.flow.write_paused
+        found = self._looked_for(app, cycle.scope) if can_be_sent else None
+        if isinstance(found, Wire):
+            cycle.response_started = cycle.response_complete = True
+            self._send(found, cycle.scope)
+        else:
+            super()._start_asgi_task(cycle, cast(Any, app))
 
     def _is_plain(self) -> bool:
         parser = self.parser
@@ -53,12 +74,15 @@ class Connection(Patient):
             and not parser.should_upgrade()
         )
 
-    def _wire(self, app: AtHand) -> Wire | None:
+    def _found(self, app: AtHand) -> Wire | Soon | None:
         scope, fields = cast(Scope, self.scope), dict(self.headers)
         if len(fields) != len(self.headers) or not _WITH_A_BODY.isdisjoint(fields):
             return None
         scope["fields"], scope["url"] = fields, self.url
         scope["method"] = self.parser.get_method().decode("ascii")
+        return self._looked_for(app, scope)
+
+    def _looked_for(self, app: AtHand, scope: Any) -> Wire | Soon | None:
         try:
             return app.at_hand(scope)
         except Exception:
@@ -66,11 +90,11 @@ class Connection(Patient):
             self.logger.exception("what is at hand could not be looked at")
             return None
 
-    def _send(self, wire: Wire) -> None:
+    def _send(self, wire: Wire, scope: Any) -> None:
         head = b"%b%b%b\r\n" % (
             STATUS_LINE[wire.status],
             lines_of(self.server_state.default_headers),
             wire.lines,
         )
-        self.transport.write(head + wire.body if self.scope["method"] == "GET" else head)
+        self.transport.write(head + wire.body if scope["method"] == "GET" else head)
         self.on_response_complete()

@@ -17,7 +17,7 @@ from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.metrics import Metrics
 from dynamic_api.routes import answers
 from dynamic_api.routes.header_fields import fields_of
-from dynamic_api.server.wire import AtHand, Field, Wire, lines_of
+from dynamic_api.server.wire import AtHand, Field, Soon, Wire
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{8,64}")
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -65,17 +65,17 @@ class Edge:
         finally:
             self._note(scope, answer.status, time.perf_counter() - started)
 
-    def at_hand(self, scope: Scope) -> Wire | None:
+    def at_hand(self, scope: Scope) -> Wire | Soon | None:
         """As a call, when the app's answer is at hand."""
         started = time.perf_counter()
         headers = fields_of(scope)
         name = self._named(scope, headers)
         wire = self.app.at_hand(scope)
-        if wire is None:
-            return None
-        lines = lines_of(pair for pair in (name, *self._cors(headers)) if pair[0] not in wire.names)
+        if not isinstance(wire, Wire):
+            return wire
+        whole = wire.plus((name, *self._cors(headers)))
         self._note(scope, wire.status, time.perf_counter() - started)
-        return wire._replace(lines=wire.lines + lines)
+        return whole
 
     def _named(self, scope: Scope, headers: dict[bytes, bytes]) -> Field:
         """The field with the request's id, which is put into the scope."""

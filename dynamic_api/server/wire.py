@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Scope
 
@@ -22,14 +23,25 @@ class Wire(NamedTuple):
     lines: bytes
     names: frozenset[bytes]
 
+    def plus(self, fields: Sequence[Field]) -> Wire:
+        """With those of `fields` that it does not have, in its lines alone."""
+        more = lines_of([pair for pair in fields if pair[0] not in self.names])
+        return Wire(self.status, self.fields, self.body, self.lines + more, self.names)
+
+
+class Soon(NamedTuple):
+    """An answer that may be at hand when `ready` is done: it was a moment ago."""
+
+    ready: Future[Any]
+
 
 class AtHand(Protocol):
     """An app that can answer some requests without waiting for anything."""
 
-    def at_hand(self, scope: Scope) -> Wire | None:
-        """The answer to a plain GET or HEAD; None when it is not at hand, and then nothing was counted.
+    def at_hand(self, scope: Scope) -> Wire | Soon | None:
+        """The answer to a plain GET or HEAD; None when it is not at hand. Only an answer is counted.
 
-        `scope` has the method, the fields and, as it was sent, the "url"; there is no path in it yet.
+        `scope` has the method, the fields and, as it was sent, the "url"; there need be no path in it.
         """
 
 

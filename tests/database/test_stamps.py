@@ -267,6 +267,11 @@ def test_stamp_that_is_too_old_is_not_at_hand(server_url: str) -> None:
         await database.stamp()
         await later_than_the_bound()
         assert database.stamp_at_hand() is None
+        soon = database.stamp_soon()
+        assert soon is database.stamp_soon(), "one question for all who wait"
+        assert soon is not None
+        await soon
+        assert database.stamp_at_hand() == await database.stamp()
 
     run(server_url, test)
 
