@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -175,3 +176,21 @@ def test_two_workers_share_a_postgresql_database(
     with running(*words, cwd=tmp_path, env=env) as (_, url, _):
         key = (tmp_path / "data" / "admin.key").read_text().strip()
         assert {credits_of(url, key).status_code for _ in range(8)} == {200}
+
+
+_MADE = """
+import gc, sys
+from pathlib import Path
+from dynamic_api.server.data_folder import open_folder
+from dynamic_api.server.running import Make
+from dynamic_api.settings import parse
+make = Make(parse({}, "test"), open_folder(Path(sys.argv[1])), "http://h", Path(sys.argv[2]))
+make().context.database.close()
+print(gc.get_freeze_count())
+"""
+
+
+def test_what_lasts_as_long_as_the_server_is_not_collected_again(tmp_path: Path, registry: Path) -> None:
+    words = [sys.executable, "-c", _MADE, str(tmp_path / "data"), str(registry)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, env=environment({}))
+    assert int(told.stdout) > 50_000
