@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from dynamic_api.database.engine import BUSY_SECONDS, Work, unavailable
 from dynamic_api.database.snapshots import Snapshot, Snapshots
@@ -117,17 +117,19 @@ def _again(call: Callable[[], T]) -> T:
     for tries_left in reversed(range(_TRIES)):
         try:
             return call()
-        except OperationalError as error:
+        except (OperationalError, IntegrityError) as error:
             if not tries_left or not (_lost_a_race(error) or _was_cut(error)):
                 raise
     raise AssertionError("the loop returns or raises")
 
 
-def _lost_a_race(error: OperationalError) -> bool:
-    """Whether PostgreSQL undid the transaction for another's sake: deadlock or serialization failure."""
-    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
+def _lost_a_race(error: DBAPIError) -> bool:
+    """Whether another transaction is the cause: a deadlock, a serialization failure, or a row that was
+    referred to and is gone since it was read; the next try does not find it.
+    """
+    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "23503"}
 
 
-def _was_cut(error: OperationalError) -> bool:
+def _was_cut(error: DBAPIError) -> bool:
     """Whether the connection ended before the end of the transaction: after COMMIT, nobody knows."""
     return error.connection_invalidated and error.statement != _COMMIT

@@ -53,6 +53,17 @@ def test_what_fails_is_undone_alone(database: Database) -> None:
     assert asyncio.run(database.read(numbers)) == good
 
 
+@pytest.mark.parametrize(
+    "missing", ["SELECT * FROM absent", "SELECT absent FROM t", "INSERT INTO t (x) VALUES (1)"]
+)
+def test_what_the_schema_lacks_is_told_apart(database: Database, missing: str) -> None:
+    for way in (database.read, database.write):
+        with pytest.raises(Unavailable) as told:
+            asyncio.run(way(lambda db: db.execute(text(missing))))
+        assert told.value.code == "database_schema"
+    assert asyncio.run(database.read(numbers)) == []
+
+
 def test_what_was_written_is_read(database: Database) -> None:
     assert asyncio.run(database.write(lambda db: add(db, 5))) == 5
     assert asyncio.run(database.read(numbers)) == [5]
@@ -159,9 +170,9 @@ def test_work_that_fails_leaves_no_transaction_open(server: tuple[Database, psyc
         with pytest.raises(LookupError):
             asyncio.run(database.write(lambda db, n=number: fail(db, n)))
         with pytest.raises(ProgrammingError):
-            asyncio.run(database.write(lambda db: db.execute(text("SELECT nothing"))))
+            asyncio.run(database.write(lambda db: db.execute(text("SELECT FROM WHERE"))))
         with pytest.raises(ProgrammingError):
-            asyncio.run(database.read(lambda db: db.execute(text("SELECT nothing"))))
+            asyncio.run(database.read(lambda db: db.execute(text("SELECT FROM WHERE"))))
     states = other.execute("SELECT state FROM pg_stat_activity WHERE datname = current_database()")
     assert "transaction" not in str(states.fetchall())
     assert asyncio.run(database.read(numbers)) == []
