@@ -45,10 +45,14 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many skills there are, private and published: at least BUILT of these."""
+    """How many skills there are, private and published: at least BUILT of these.
+
+    `lent` is how many of the private ones callers have of their own: each has OWN of them.
+    """
 
     private: int
     published: int = BUILT
+    lent: int = CALLERS * OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def running(database: str, size: Size, dist: Path, place: Path) -> Iterator[Worl
         }
         slugs, data = slugs_of(dist), place / "data"
         settings = parse(table, "benchmark")
-        secrets = fill(settings, data, size.private, slugs)
+        secrets = fill(settings, data, size, slugs)
         publish_more(dist, data, size.published - BUILT)
         written(table, place / "settings.toml")
         port = free_port()
@@ -94,10 +98,10 @@ def running(database: str, size: Size, dist: Path, place: Path) -> Iterator[Worl
         yield World(size, server, port, opened.engine, secrets, tag, bundle)
 
 
-def fill(settings: Settings, data: Path, count: int, slugs: Sequence[str]) -> list[str]:
+def fill(settings: Settings, data: Path, size: Size, slugs: Sequence[str]) -> list[str]:
     """Private skills, what is installed of them and of published ones; keys of all callers."""
     database = connect(settings, open_folder(data))
-    ids = [new_id() for _ in range(count)]
+    ids = [new_id() for _ in range(size.private)]
     private = [(each, "organisation", f"private-{number:06}") for number, each in enumerate(ids)]
     known = [(undashed(skill_id(slug)), "published", slug) for slug in slugs[:SHARED]]
 
@@ -110,8 +114,7 @@ def fill(settings: Settings, data: Path, count: int, slugs: Sequence[str]) -> li
         for number in range(CALLERS):
             user = accounts.create(db, f"caller{number}@example.com", settings.credits, now=0)
             made.append(keys.create(db, user.id, "main", KeyOptions(), now=0).secret)
-            places = (SHARED + (number * OWN + each) % (count - SHARED) for each in range(OWN))
-            installs += [_install(ids[place], "USER", user.id) for place in places]
+            installs += [_install(ids[place], "USER", user.id) for place in _own(size, number)]
         _insert(db, asset_installs, iter(installs))
         return made
 
@@ -119,6 +122,13 @@ def fill(settings: Settings, data: Path, count: int, slugs: Sequence[str]) -> li
         return asyncio.run(database.write(work))
     finally:
         database.close()
+
+
+def _own(size: Size, caller: int) -> list[int]:
+    """The places of a caller's own skills among the private ones."""
+    others = size.private - SHARED
+    lent = min(size.lent, others)
+    return [SHARED + (caller * OWN + each) % lent * others // lent for each in range(OWN)]
 
 
 def _insert(db: Connection, table: Table, rows: Iterator[Row]) -> None:

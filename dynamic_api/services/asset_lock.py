@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
@@ -39,8 +40,7 @@ _OPEN = {ORGANISATION: ORGANISED, PUBLISHED: OFFERED}
 """Namespaces that are open to everybody, with the rank of what is in them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True, gc=False):
     """An asset as everybody sees it, or who owns the private `namespace` that it is in."""
 
     id: str

@@ -34,7 +34,7 @@ NO_BUNDLE = '{"sx":null'
 _UNREADABLE = ((-1, 0, 0), 0, ())
 
 
-class SxFacts(Struct, frozen=True, omit_defaults=True):
+class SxFacts(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a lock repeats of a private version's metadata.
 
     With a `sha256`, of the bundle that was made of the version (`asset_bundles`); without one the version's
@@ -48,11 +48,11 @@ class SxFacts(Struct, frozen=True, omit_defaults=True):
     files: int = 0
 
 
-class _Facts(Struct, frozen=True):
+class _Facts(Struct, frozen=True, gc=False):
     sx: SxFacts | None = None
 
 
-class Kept(Struct, frozen=True, kw_only=True):
+class Kept(Struct, frozen=True, kw_only=True, gc=False):
     """One version with what lists show of it; `at` is in milliseconds."""
 
     version: Version
@@ -60,7 +60,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     at: int
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class Found(Struct, frozen=True, kw_only=True, gc=False):
     """An asset. `type` as locks spell it, `name` as it was first sent. `versions` are in order of arrival."""
 
     id: str
