@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.routing import Router as Lifespan
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,7 +48,7 @@ from dynamic_api.server.paths import has
 from dynamic_api.server.static import published
 from dynamic_api.server.view import Kept, following, freshness
 from dynamic_api.server.wire import Soon, Wire
-from dynamic_api.services import access
+from dynamic_api.services import access, popularity
 from dynamic_api.services.audit_seal import CHAINS, MAIN, sealing
 from dynamic_api.services.published import Published
 from dynamic_api.settings import GitHub as GitHubRules
@@ -93,13 +94,24 @@ def connect(settings: Settings, folder: DataFolder) -> Database:
     """The database that settings name, with the newest schema. Raises Trouble."""
     url = settings.data.database_url or folder.database_url
     with migrate.trouble_told():
-        database = open_database(url, settings.data.pool_size, sealing(_chain(settings)))
+        database = open_database(url, settings.data.pool_size, _ending(_chain(settings)))
         try:
             migrate.upgrade(database.engine)
         except BaseException:
             database.close()
             raise
     return database
+
+
+def _ending(chain: str) -> Callable[[Connection], None]:
+    """What writes the rows that a transaction has kept for its end; the head of the chain is locked last."""
+    seal = sealing(chain)
+
+    def end(db: Connection) -> None:
+        popularity.add_counts(db)
+        seal(db)
+
+    return end
 
 
 def _chain(settings: Settings) -> str:
@@ -173,7 +185,7 @@ def _context(
         inbox=Inbox(database, catalogue, settings.telemetry),
         leaderboard=Leaderboard(database, known),
         locks=Locks(database, known, public_url),
-        accesses=Accesses(database, _chain(settings)),
+        accesses=Accesses(database),
         usage=Usage(database),
         callers_serial=Serial(database, access.stamp),
         oidc=provider_of(settings.oidc, public_url),

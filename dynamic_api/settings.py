@@ -63,7 +63,7 @@ class Data(_Section, frozen=True):
     secret: str | None = None
     """At least 32 characters that sign URLs and seal secrets; default: a file in the data directory."""
     pool_size: int = 8
-    """Connections to PostgreSQL for each worker; one more tells when something was committed."""
+    """Connections to PostgreSQL for each worker; one more writes, one tells when something was committed."""
 
 
 class Limits(_Section, frozen=True):

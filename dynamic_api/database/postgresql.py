@@ -1,4 +1,7 @@
-"""A PostgreSQL server as the database: reads and writes in threads over a pool.
+"""A PostgreSQL server as the database: reads in threads over a pool, writes together in one (docs/adr/0023).
+
+What cannot be written together is written in a transaction of its own, in a thread of the pool: what
+the writer is too slow for, what would wait for the lock of another, and what was undone with its connection.
 
 A connection is taken from the pool as it is, without a query that tests it, and given back without one that
 cleans it: each query is a round trip. One that was cut shows at its first query, and what was to be done is
@@ -9,20 +12,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from dynamic_api.database import at_end
 from dynamic_api.database.engine import BUSY_SECONDS, Work, unavailable
 from dynamic_api.database.snapshots import Snapshot, Snapshots
+from dynamic_api.database.transaction import COMMIT, begin, commit, undo
+from dynamic_api.database.writer import UndoneError, Writer
 
 T = TypeVar("T")
 _TRIES = 4
-_COMMIT = "COMMIT"
+_TOGETHER = 32
+"""Pieces of work in one transaction at the most: each is a subtransaction."""
+_SLOW_SECONDS = 0.25
+"""Work that waits while the writer is at one transaction for so long waits for it no longer."""
+_LOCK_MS = 200
+"""How long the writer waits for a lock: it holds many, and a deadlock is noticed only after a second."""
+_GIVEN_BACK = {"40P01", "40001", "55P03", "23503"}
+"""For another's sake: deadlock, serialization failure, a lock that was not to be had in time, or a row that
+was referred to and is gone since it was read; the next try does not find it."""
 
 
 class PostgreSQL:
@@ -31,6 +47,8 @@ class PostgreSQL:
     def __init__(self, url: URL, pool_size: int, before_commit: Work[None] | None = None) -> None:
         self.engine = postgresql_engine(url, pool_size)
         self._snapshots = Snapshots(self.engine.dialect.create_connect_args(url)[1])
+        self._writers_engine = _impatient(postgresql_engine(url, 1))
+        self._writer = Writer(self._writers_engine, before_commit, most=_TOGETHER)
         self._threads = ThreadPoolExecutor(pool_size, thread_name_prefix="database")
         self._before_commit = before_commit
 
@@ -50,9 +68,28 @@ class PostgreSQL:
         return await self.read(work)
 
     async def write(self, work: Work[T]) -> T:
-        return await self._in_thread(lambda: _again(lambda: self._write(work)))
+        future = self._writer.submit(work)
+        try:
+            if await self._is_carried_out(future):
+                return future.result()
+            return await self._in_thread(lambda: _again(lambda: self._write(work)))
+        except DBAPIError as error:
+            raise unavailable(error) from error
+        finally:
+            future.cancel()  # when nobody waits any more
+            self._snapshots.forget()
+
+    async def _is_carried_out(self, future: Future[T]) -> bool:
+        """Whether the writer did the work, for good or ill; if not, nothing of it was done."""
+        outcome = asyncio.wrap_future(future)
+        while not (await asyncio.wait([outcome], timeout=_SLOW_SECONDS))[0]:
+            if self._writer.busy_seconds >= _SLOW_SECONDS and future.cancel():
+                return False
+        return not _is_undone(outcome.exception())
 
     def close(self) -> None:
+        self._writer.close()
+        self._writers_engine.dispose()
         self._threads.shutdown(wait=True)
         self._snapshots.close()
         self.engine.dispose()
@@ -68,28 +105,20 @@ class PostgreSQL:
             return work(connection)
 
     def _write(self, work: Work[T]) -> T:
-        try:
-            with self.engine.connect() as connection:
-                return self._transaction(connection, work)
-        finally:
-            self._snapshots.forget()
-
-    def _transaction(self, connection: Connection, work: Work[T]) -> T:
-        connection.exec_driver_sql("BEGIN")
-        try:
-            answer = work(connection)
-            if self._before_commit is not None:
-                self._before_commit(connection)
-            connection.exec_driver_sql(_COMMIT)
-        except BaseException:
-            _undo(connection)
-            raise
+        with self.engine.connect() as connection:
+            try:
+                begin(connection)
+                answer = work(connection)
+                commit(connection, self._before_commit)
+            except BaseException:
+                undo(connection)
+                raise
         return answer
 
 
 def postgresql_engine(url: URL, pool_size: int) -> Engine:
     """An engine whose connections leave transactions to us."""
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
@@ -101,15 +130,19 @@ def postgresql_engine(url: URL, pool_size: int) -> Engine:
         # What is written into a row must not get into a traceback, and so into the log.
         hide_parameters=True,
     )
+    at_end.follow_savepoints(engine)
+    return engine
 
 
-def _undo(connection: Connection) -> None:
-    """End a transaction that failed; a connection on which that fails goes nowhere else."""
-    with suppress(DBAPIError):
-        if not connection.invalidated:
-            connection.exec_driver_sql("ROLLBACK")
-            return
-    connection.invalidate()
+def _impatient(engine: Engine) -> Engine:
+    """`engine`, whose connections wait for no lock longer than _LOCK_MS."""
+
+    def set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"SET lock_timeout = {_LOCK_MS}")
+
+    event.listen(engine, "connect", set_up)
+    return engine
 
 
 def _again(call: Callable[[], T]) -> T:
@@ -117,19 +150,15 @@ def _again(call: Callable[[], T]) -> T:
     for tries_left in reversed(range(_TRIES)):
         try:
             return call()
-        except (OperationalError, IntegrityError) as error:
-            if not tries_left or not (_lost_a_race(error) or _was_cut(error)):
+        except DBAPIError as error:
+            if not tries_left or not _is_undone(error):
                 raise
     raise AssertionError("the loop returns or raises")
 
 
-def _lost_a_race(error: DBAPIError) -> bool:
-    """Whether another transaction is the cause: a deadlock, a serialization failure, or a row that was
-    referred to and is gone since it was read; the next try does not find it.
-    """
-    return getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "23503"}
-
-
-def _was_cut(error: DBAPIError) -> bool:
-    """Whether the connection ended before the end of the transaction: after COMMIT, nobody knows."""
-    return error.connection_invalidated and error.statement != _COMMIT
+def _is_undone(error: BaseException | None) -> bool:
+    """Whether all was certainly undone: for another's sake, or by a cut. Of one at COMMIT nobody knows."""
+    if isinstance(error, DBAPIError):
+        was_cut = error.connection_invalidated and error.statement != COMMIT
+        return was_cut or getattr(error.orig, "sqlstate", None) in _GIVEN_BACK
+    return isinstance(error, UndoneError)

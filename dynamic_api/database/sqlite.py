@@ -1,5 +1,7 @@
 """A SQLite file as the database: reads on the event loop over one held connection, writes by one thread.
 
+It commits together what waits together, which is on disk by then (`synchronous = FULL`, DESIGN.md D11).
+
 Measured: MEASURED.md 3.
 """
 
@@ -16,11 +18,14 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from dynamic_api.database import at_end
 from dynamic_api.database.engine import BUSY_SECONDS, STAMP_SECONDS, Work, unavailable
 from dynamic_api.database.writer import Writer
 from dynamic_api.errors import Unavailable
 
 T = TypeVar("T")
+_TOGETHER = 256
+"""Pieces of work in one transaction at the most, so that none waits for long."""
 
 
 class SQLite:
@@ -31,7 +36,7 @@ class SQLite:
         self._reader = self.engine.connect()
         self._reader.exec_driver_sql("PRAGMA query_only = ON")
         self._raw = self._reader.connection.cursor()
-        self._writer = Writer(self.engine, before_commit)
+        self._writer = Writer(self.engine, before_commit, most=_TOGETHER, begins="BEGIN IMMEDIATE")
         self._file = url.database
         self._inode = _inode(self._file)
         self._stamp = 0
@@ -112,6 +117,7 @@ def sqlite_engine(url: URL) -> Engine:
         hide_parameters=True,
     )
     event.listen(engine, "connect", _set_up)
+    at_end.follow_savepoints(engine)
     return engine
 
 

@@ -28,10 +28,10 @@ def put(db: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> N
         db.execute(_replacing(db.dialect.name, table, tuple(rows[0])), values_of(rows))
 
 
-def add(db: Connection, table: Table, rows: Sequence[Mapping[str, object]], column: str) -> None:
-    """Insert `rows`; where the key is taken, add their `column` to what is there."""
+def add(db: Connection, table: Table, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> None:
+    """Insert `rows`; where the key is taken, add their `columns` to what is there."""
     if rows:
-        db.execute(_adding(db.dialect.name, table, column), values_of(rows))
+        db.execute(_adding(db.dialect.name, table, columns), values_of(rows))
 
 
 def values_of(rows: Sequence[Mapping[str, object]]) -> Any:
@@ -53,9 +53,9 @@ def _replacing(dialect: str, table: Table, fields: tuple[str, ...]) -> Any:
 
 
 @cache
-def _adding(dialect: str, table: Table, column: str) -> Any:
+def _adding(dialect: str, table: Table, columns: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table)
-    values = {column: table.c[column] + statement.excluded[column]}
+    values = {name: table.c[name] + statement.excluded[name] for name in columns}
     return statement.on_conflict_do_update(index_elements=[*table.primary_key.columns], set_=values)
 
 

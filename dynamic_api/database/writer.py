@@ -1,39 +1,55 @@
-"""The one writer of a SQLite file: a thread that commits everything that waits in one transaction.
+"""One writer: a thread that carries out everything that waits in one transaction (docs/adr/0023).
 
-Each piece of work has a savepoint, so that one that fails undoes itself alone; its caller hears back only
-after the commit, which is on disk by then (`synchronous = FULL`, DESIGN.md D11).
+A piece of work that fails undoes itself alone; its neighbours hear back only after the commit, which is on
+disk by then.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+
+from dynamic_api.database import at_end
+from dynamic_api.database.transaction import begin, commit, undo
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
-BATCH = 256
-"""Pieces of work in one transaction at the most, so that none waits for long."""
 
 _Item = tuple[Work[Any], "Future[Any]"]
+_Done = list[tuple["Future[Any]", object]]
+
+
+class UndoneError(Exception):
+    """The transaction ended with the work of another: nothing of it counts, and it may run again."""
 
 
 class Writer:
-    """Takes work from any thread; runs it in the order in which it came."""
+    """Takes work from any thread and runs it in its order, at most `most` in one transaction."""
 
-    def __init__(self, engine: Engine, before_commit: Work[None] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, before_commit: Work[None] | None, *, most: int, begins: str = "BEGIN"
+    ) -> None:
         self._engine = engine
         self._before_commit = before_commit
+        self._most = most
+        self._begins = begins
+        self._began: float | None = None
         self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the transaction under way has taken; 0 without one."""
+        began = self._began
+        return 0.0 if began is None else time.monotonic() - began
 
     def submit(self, work: Work[T]) -> Future[T]:
         """The future of what `work` gives; it is set after the commit. Raises RuntimeError when closed."""
@@ -56,12 +72,14 @@ class Writer:
             batch, going = self._next_batch()
             if not batch:
                 continue
+            self._began = time.monotonic()
             try:
-                self._commit(batch)
+                self._carry_out(batch)
             except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
+            self._began = None
 
     def _next_batch(self) -> tuple[list[_Item], bool]:
         """What waits, at least one; and whether there may be more after it."""
@@ -70,7 +88,7 @@ class Writer:
         while item is not None:
             if item[1].set_running_or_notify_cancel():
                 batch.append(item)
-            if len(batch) >= BATCH:
+            if len(batch) >= self._most:
                 return batch, True
             try:
                 item = self._queue.get_nowait()
@@ -78,34 +96,38 @@ class Writer:
                 return batch, True
         return batch, False
 
-    def _commit(self, batch: list[_Item]) -> None:
-        done: list[tuple[Future[Any], object]] = []
+    def _carry_out(self, batch: list[_Item]) -> None:
+        done: _Done = []
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 for work, future in batch:
                     self._one(connection, work, future, done)
-                if self._before_commit is not None:
-                    self._before_commit(connection)
-                connection.exec_driver_sql("COMMIT")
+                if done:
+                    commit(connection, self._before_commit)
             except BaseException:
                 # SQLite may have undone the whole by itself, as it does on a full disk.
-                with suppress(DBAPIError):
-                    connection.exec_driver_sql("ROLLBACK")
+                undo(connection)
                 raise
         for future, answer in done:
             future.set_result(answer)
 
-    @staticmethod
-    def _one(
-        connection: Connection, work: Work[Any], future: Future[Any], done: list[tuple[Future[Any], object]]
-    ) -> None:
-        connection.exec_driver_sql("SAVEPOINT item")
+    def _one(self, connection: Connection, work: Work[Any], future: Future[Any], done: _Done) -> None:
+        """Run `work` and undo it when it fails. Raises UndoneError when the connection ended with it."""
+        # The newest savepoint of a name counts, so none has to be released. Where nothing is done yet, the
+        # transaction itself is one.
+        if done:
+            connection.exec_driver_sql("SAVEPOINT item")
+        else:
+            begin(connection, self._begins)
+        mark = at_end.mark(connection)
         try:
             answer = work(connection)
-        except Exception as error:  # noqa: BLE001 - it is the caller's to see
-            connection.exec_driver_sql("ROLLBACK TO item")
+        except Exception as error:
+            if connection.invalidated:
+                future.set_exception(error)
+                raise UndoneError from error
+            connection.exec_driver_sql("ROLLBACK TO item" if done else "ROLLBACK")
+            at_end.undo(connection, mark)
             future.set_exception(error)
         else:
             done.append((future, answer))
-        connection.exec_driver_sql("RELEASE item")

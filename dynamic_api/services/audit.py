@@ -6,18 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from dynamic_api.database.tables import audit_events
+from dynamic_api.database import at_end
 from dynamic_api.ids import timed_id
 from dynamic_api.services.caller import Caller, Trace
 
-_APPEND = insert(audit_events)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _NO_TRACE = Trace()
 AUDITED = "audited"
-"""On a connection's `info`: the ids of rows of its transaction, which `audit_seal` links before it ends."""
+"""The kind of the rows that `audit_seal` links and inserts at the end of their transaction."""
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -103,7 +101,6 @@ def _told(caller: Caller | None, data: Mapping[str, object]) -> str:
 
 
 def record_all(db: Connection, rows: Sequence[Row]) -> None:
-    """Append `rows`. `seal` links them into the chain before the transaction ends."""
-    if rows:
-        db.execute(_APPEND, [asdict(each) for each in rows])
-        db.info.setdefault(AUDITED, []).extend(each.id for each in rows)
+    """Append `rows`: they are written at the end of the transaction, linked into its writer's chain."""
+    for each in rows:
+        at_end.add(db, AUDITED, each)

@@ -1,4 +1,4 @@
-"""The chains of the audit log in the database: rows are linked in the transaction that makes them.
+"""The chains of the audit log in the database: rows are linked at the end of the transaction that makes them.
 
 Each writer has a chain; its head is a row that is locked from the linking to the commit, so that two
 transactions never link after the same row. On SQLite all writers are one behind another, and share a chain.
@@ -14,7 +14,7 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from dynamic_api.clock import written
-from dynamic_api.database import bulk
+from dynamic_api.database import at_end, bulk
 from dynamic_api.database.tables import audit_anchors, audit_events, audit_heads
 from dynamic_api.database.upsert import insert_absent, values_of
 from dynamic_api.services.audit import AUDITED, Row
@@ -50,31 +50,42 @@ _HEAD = (
     .where(audit_heads.c.writer == bindparam("of"))
     .values(sequence=bindparam("at_sequence"), sha256=bindparam("made"))
 )
+_ADVANCE = _HEAD.where(audit_heads.c.sha256 == bindparam("from_sha256"))
 
 
 def sealing(writer: str) -> Callable[[Connection], None]:
-    """What links the rows of a transaction at its end, into the chain of `writer`."""
+    """What inserts the rows of a transaction at its end, linked into the chain of `writer`."""
+    known = Head(0, GENESIS)
 
     def seal(db: Connection) -> None:
-        ids = db.info.pop(AUDITED, None)
-        if ids:
-            _link(db, writer, ids)
+        nonlocal known
+        if rows := at_end.take(db, AUDITED):
+            known = _append(db, writer, rows, known)
 
     return seal
 
 
-def append(db: Connection, writer: str, rows: Sequence[Row]) -> None:
-    """Insert rows that are linked already: for many at once, which are the end of their transaction."""
-    head = _head(db, writer)
+def _append(db: Connection, writer: str, rows: Sequence[Row], expected: Head) -> Head:
+    """Link `rows` after the head and insert them; the new head. Another than expected is read first."""
+    linked, head = _after(expected, rows, writer)
+    place = {"of": writer, "at_sequence": head.sequence, "made": head.hash}
+    if not db.execute(_ADVANCE, place | {"from_sha256": expected.hash}).rowcount:
+        linked, head = _after(_head(db, writer), rows, writer)
+        db.execute(_HEAD, {"of": writer, "at_sequence": head.sequence, "made": head.hash})
+    bulk.append(db, audit_events, (*Row.__struct_fields__, *_OF_CHAIN), linked)
+    return head
+
+
+def _after(head: Head, rows: Sequence[Row], writer: str) -> tuple[list[tuple[object, ...]], Head]:
+    """`rows` as they are inserted, linked after `head`, and the head that makes."""
     sequence, made = head.sequence, head.hash
     named = canonical(writer)
-    told = []
+    linked: list[tuple[object, ...]] = []
     for row in rows:
         sequence += 1
         made = link_hash(made, _encode(row), named, sequence)
-        told.append((*astuple(row), writer, sequence, made))
-    bulk.append(db, audit_events, (*Row.__struct_fields__, *_OF_CHAIN), told)
-    db.execute(_HEAD, {"of": writer, "at_sequence": sequence, "made": made})
+        linked.append((*astuple(row), writer, sequence, made))
+    return linked, Head(sequence, made)
 
 
 def adopt(db: Connection, writer: str) -> int:
@@ -88,7 +99,7 @@ def adopt(db: Connection, writer: str) -> int:
 
 def _link(db: Connection, writer: str, ids: Sequence[str]) -> None:
     head = _head(db, writer)
-    # Read under the lock: what was undone by a savepoint, or is linked already, is not among them.
+    # Read under the lock: what another has linked meanwhile is not among them.
     query = select(*_CONTENT).where(audit_events.c.id.in_(ids), audit_events.c.sha256.is_(None))
     found = {row["id"]: dict(row) for row in db.execute(query).mappings()}
     rows = [found[each] for each in ids if each in found]

@@ -27,10 +27,9 @@ _MOVE = (
         balance=users.c.balance + bindparam("by", type_=BigInteger),
         entries=users.c.entries + bindparam("one", type_=BigInteger),
     )
-    .returning(users.c.balance)
+    .returning(users.c.balance, users.c.entries, events.IS_HEARD)
 )
-_NUMBER = select(users.c.entries).where(users.c.id == bindparam("account")).scalar_subquery()
-_APPEND = insert(credit_entries).values(number=_NUMBER)
+_APPEND = insert(credit_entries)
 _MONTH_DUE = (
     update(users)
     .where(users.c.id == bindparam("account"), users.c.granted_month.is_distinct_from(bindparam("month")))
@@ -55,6 +54,16 @@ class Movement(Struct, frozen=True):
     user_id: str
     before: int
     after: int
+
+
+class _Entry(Struct, frozen=True):
+    """What a movement of credits is for."""
+
+    kind: str
+    now: int
+    slug: str | None
+    reference: str | None
+    note: str = ""
 
 
 class Transaction(Struct, frozen=True):
@@ -92,11 +101,9 @@ def debit(
     """Take `amount` from the account. Raises Unpaid when it holds less. Nothing is written for zero."""
     if amount < 0:
         raise AssertionError("a debit is not negative")
-    movement = _move(db, user_id, -amount)
+    movement = _move(db, user_id, -amount, _Entry(kind, now, slug, reference))
     if movement is None:
         raise unpaid(balance_of(db, user_id), amount)
-    if amount:
-        _append(db, movement, -amount, kind, now, slug, reference, "")
     return movement
 
 
@@ -114,11 +121,9 @@ def credit(
     """Give `amount` to the account: a grant or a refund. Raises Absent for an account that is not there."""
     if amount < 0:
         raise AssertionError("a credit is not negative")
-    movement = _move(db, user_id, amount)
+    movement = _move(db, user_id, amount, _Entry(kind, now, slug, reference, note))
     if movement is None:
         raise Absent("account_not_found", "no such account")
-    if amount:
-        _append(db, movement, amount, kind, now, slug, reference, note)
     return movement
 
 
@@ -138,38 +143,35 @@ def charge(
     return debit(db, caller.user_id, amount, kind, now=now, slug=slug, reference=reference)
 
 
-def _move(db: Connection, user_id: str, amount: int) -> Movement | None:
-    """Change the balance and take the next number; None when it would fall below zero."""
+def _move(db: Connection, user_id: str, amount: int, entry: _Entry) -> Movement | None:
+    """Change the balance and write down why; None when it would fall below zero."""
     values = {"account": user_id, "by": amount, "one": 1 if amount else 0}
     row = db.execute(_MOVE, values).one_or_none()
-    return None if row is None else Movement(user_id, row[0] - amount, row[0])
+    if row is None:
+        return None
+    movement = Movement(user_id, row.balance - amount, row.balance)
+    if amount:
+        _append(db, movement, row.entries, entry)
+        if row.is_heard:
+            events.notice(db, user_id, movement.before, movement.after, entry.now)
+    return movement
 
 
-def _append(
-    db: Connection,
-    movement: Movement,
-    amount: int,
-    kind: str,
-    now: int,
-    slug: str | None,
-    reference: str | None,
-    note: str,
-) -> None:
+def _append(db: Connection, movement: Movement, number: int, entry: _Entry) -> None:
     db.execute(
         _APPEND,
         {
-            "account": movement.user_id,
             "user_id": movement.user_id,
-            "kind": kind,
-            "amount": amount,
+            "number": number,
+            "kind": entry.kind,
+            "amount": movement.after - movement.before,
             "balance": movement.after,
-            "slug": slug,
-            "reference": reference,
-            "note": note,
-            "at": now,
+            "slug": entry.slug,
+            "reference": entry.reference,
+            "note": entry.note,
+            "at": entry.now,
         },
     )
-    events.notice(db, movement.user_id, movement.before, movement.after, now)
 
 
 def balance_of(db: Connection, user_id: str) -> int:

@@ -27,6 +27,7 @@ RUN_LIFE = DAY
 _LOCK = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update()
 _MARK = select(users.c.drive_grandfather_high_water).where(users.c.id == bindparam("user_id"))
 _COUNT = select(func.count()).select_from(drive_items).where(drive_items.c.user_id == bindparam("user_id"))
+_FILLED = _MARK.add_columns(_COUNT.scalar_subquery().label("held"))
 
 
 class Toggled(Struct, frozen=True):
@@ -121,10 +122,15 @@ def most(db: Connection, caller: Caller, prices: Credits) -> int | None:
 
     None is without limit.
     """
-    tier = prices.tiers.get(caller.tier)
-    if tier is None or not tier.drive_max:
+    tier_max = _tier_max(caller, prices)
+    if tier_max is None:
         return None
-    return max(tier.drive_max, int(db.execute(_MARK, {"user_id": caller.user_id}).scalar_one()))
+    return max(tier_max, int(db.execute(_MARK, {"user_id": caller.user_id}).scalar_one()))
+
+
+def _tier_max(caller: Caller, prices: Credits) -> int | None:
+    tier = prices.tiers.get(caller.tier)
+    return tier.drive_max or None if tier else None
 
 
 def require_room(db: Connection, caller: Caller, prices: Credits, now: int) -> None:
@@ -132,10 +138,13 @@ def require_room(db: Connection, caller: Caller, prices: Credits, now: int) -> N
 
     While the first sync of a machine is under way, what it uploads fits.
     """
-    limit = most(db, caller, prices)
-    if limit is None or count(db, caller.user_id) < limit or _first_run_open(db, caller.user_id, now):
+    tier_max = _tier_max(caller, prices)
+    if tier_max is None:
         return
-    raise drive_full(limit)
+    mark, held = db.execute(_FILLED, {"user_id": caller.user_id}).one()
+    limit = max(tier_max, mark)
+    if held >= limit and not _first_run_open(db, caller.user_id, now):
+        raise drive_full(limit)
 
 
 def drive_full(limit: int) -> Unpaid:

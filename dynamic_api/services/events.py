@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, insert, select, true
+from sqlalchemy import Connection, bindparam, exists, insert, select, true
 
 from dynamic_api.clock import written
 from dynamic_api.database.tables import webhook_deliveries, webhooks
@@ -17,6 +17,10 @@ from dynamic_api.ids import new_id
 THRESHOLD_HIT, EXHAUSTED = "credits.threshold_hit", "credits.exhausted"
 WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
 
+IS_HEARD = (
+    exists().where(webhooks.c.user_id == bindparam("account"), webhooks.c.enabled == true()).label("is_heard")
+)
+"""Whether the account has a subscription at all: to be asked for with its balance."""
 # The lock (PostgreSQL) keeps a subscription from being deleted before its delivery is in.
 _SUBSCRIBED = (
     select(webhooks.c.id, webhooks.c.event_type, webhooks.c.threshold_value)

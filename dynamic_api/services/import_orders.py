@@ -29,4 +29,5 @@ async def prepare(database: Database, published: Published, workshop: Workshop, 
     """A slug is looked up, the address of a folder on GitHub is fetched. Raises Refusal."""
     if is_github_url(text):
         return partial(github_imports.keep, reading=await github_imports.fetch(workshop, text))
-    return partial(imports.take, offer=await imports.look_up(database, published, text))
+    record = await imports.look_up(database, published, text)
+    return partial(imports.take, published=published, slug=text, record=record)

@@ -1,46 +1,56 @@
-"""Import of a skill into the drive: looked up first, then paid and placed in one transaction (row 6)."""
+"""Import of a skill into the drive: found, paid and placed in one transaction (row 6)."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, or_, select
 
 from dynamic_api.catalogue import Skill
 from dynamic_api.database.engine import Database
 from dynamic_api.database.tables import drive_items, skill_versions, skills
-from dynamic_api.database.tables.skills import ORGANISATION
+from dynamic_api.database.tables.skills import ORGANISATION, PUBLISHED
 from dynamic_api.errors import Conflict
 from dynamic_api.ids import dashed, undashed
 from dynamic_api.services import audit, credits, drive
 from dynamic_api.services.caller import Caller, Trace
 from dynamic_api.services.drive import Placed
-from dynamic_api.services.published import Published, download_of, no_skill, taken_back
+from dynamic_api.services.published import Published, download_of, no_skill, on_offer, taken_back
 from dynamic_api.settings import Credits
 from registry_builder.core.ledger import QUARANTINED
 
 IMPORT = "import"
 ACTIVE = "active"
 
-_HELD = select(drive_items.c.ordinal).where(
-    drive_items.c.user_id == bindparam("user_id"), drive_items.c.skill_id == bindparam("skill_id")
-)
 _NEWEST = (skill_versions.c.skill_id == skills.c.id) & (skill_versions.c.ordinal == skills.c.newest)
-_OF_ORGANISATION = (
-    select(skills.c.id, skills.c.name, skills.c.category, skill_versions)
-    .join_from(skills, skill_versions, _NEWEST)
-    .where(
-        skills.c.namespace == ORGANISATION,
-        skills.c.slug == bindparam("slug"),
-        skills.c.deleted_at.is_(None),
-        skill_versions.c.state.in_((ACTIVE, QUARANTINED)),
+_HELD = (drive_items.c.skill_id == skills.c.id) & (drive_items.c.user_id == bindparam("user_id"))
+_NAMED = (
+    select(
+        skills.c.id,
+        skills.c.namespace,
+        skills.c.name,
+        skills.c.category,
+        skill_versions.c.ordinal,
+        skill_versions.c.sha256,
+        skill_versions.c.state,
+        drive_items.c.skill_id.is_not(None).label("is_held"),
     )
+    .select_from(skills.outerjoin(skill_versions, _NEWEST).outerjoin(drive_items, _HELD))
+    .where(
+        skills.c.slug == bindparam("slug"),
+        or_(skills.c.namespace == ORGANISATION, skills.c.namespace == PUBLISHED),
+        skills.c.deleted_at.is_(None),
+    )
+)
+_IN_ORGANISATION = select(skills.c.id).where(
+    skills.c.slug == bindparam("slug"), skills.c.namespace == ORGANISATION, skills.c.deleted_at.is_(None)
 )
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """What an import puts into the drive. `record` is that of a published skill."""
+    """What an import puts into the drive."""
 
     skill_id: str
     slug: str
@@ -49,7 +59,10 @@ class Offer(Struct, frozen=True, kw_only=True):
     sha256: str
     category: str
     grade: str | None = None
-    record: Skill | None = None
+    is_held: bool
+    """Whether the drive has it already."""
+    is_known: bool = True
+    """Whether the database has its row."""
 
 
 class Imported(Struct, frozen=True):
@@ -66,24 +79,67 @@ class Imported(Struct, frozen=True):
     balance: int
 
 
-async def look_up(database: Database, published: Published, slug: str) -> Offer:
-    """What can be had under `slug`: organisation → published. Raises Absent, Withdrawn."""
-
-    def find(db: Connection) -> Offer | None:
-        offer = _of_organisation(db, published, slug)
-        record = None if offer else published.offer(slug)
-        return _of_bucket(published, record) if record else offer
-
-    offer = await database.read(find)
-    if offer is None:
-        raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), "skillSlug")
-    return offer
-
-
-def _of_organisation(db: Connection, published: Published, slug: str) -> Offer | None:
-    row = db.execute(_OF_ORGANISATION, {"slug": slug}).one_or_none()
-    if row is None:
+async def look_up(database: Database, published: Published, slug: str) -> Skill | None:
+    """What the bucket has under `slug`; None for a skill of the organisation. Raises Absent."""
+    if record := published.skill(slug):
+        return record
+    if await database.read(lambda db: db.execute(_IN_ORGANISATION, {"slug": slug}).first()):
         return None
+    raise no_skill(slug, await asyncio.to_thread(published.suggest, slug), "skillSlug")
+
+
+def take(
+    db: Connection,
+    caller: Caller,
+    *,
+    published: Published,
+    slug: str,
+    record: Skill | None,
+    prices: Credits,
+    now: int,
+    trace: Trace,
+) -> tuple[Imported, bool]:
+    """Pay for what is under `slug` and place it: organisation → published; whether it is new in the drive.
+
+    `record` is what the bucket has. A scoped key also gets it on its list; what the account has already costs
+    nothing. Raises Absent, Withdrawn, Conflict when nothing is left to do, Unpaid for a full drive or too few
+    credits.
+    """
+    drive.lock(db, caller.user_id)
+    offer = _offer(db, caller.user_id, published, slug, record)
+    if record is not None and not offer.is_known:
+        drive.know(db, [record], now)
+    new = not offer.is_held
+    price = prices.import_cost_public if new else 0
+    if new:
+        drive.require_room(db, caller, prices, now)
+    movement = credits.charge(db, caller, price, IMPORT, prices, now=now, slug=slug)
+    if new:
+        drive.place(db, caller.user_id, [_placed(offer)], now)
+    listed = drive.join_collection(db, caller, [offer.skill_id], now)
+    if not new and not listed:
+        raise Conflict(
+            "already_in_drive",
+            f"{slug} is in the drive already",
+            place="skillSlug",
+            mend="nothing is left to do",
+        )
+    _record(db, caller, offer, price, now, trace)
+    return _imported(offer, price, movement.after), new
+
+
+def _offer(db: Connection, user_id: str, published: Published, slug: str, record: Skill | None) -> Offer:
+    named = {row.namespace: row for row in db.execute(_NAMED, {"slug": slug, "user_id": user_id})}
+    own = named.get(ORGANISATION)
+    if own is not None and own.state in {ACTIVE, QUARANTINED}:
+        return _of_organisation(published, slug, own)
+    record = on_offer(record)
+    if record is None:
+        raise no_skill(slug, place="skillSlug")
+    return _of_bucket(published, record, named.get(PUBLISHED))
+
+
+def _of_organisation(published: Published, slug: str, row: Row[Any]) -> Offer:
     reason = published.withdrawn([row.sha256]).get(row.sha256)
     if reason or row.state == QUARANTINED:
         raise taken_back(reason or QUARANTINED)
@@ -94,10 +150,11 @@ def _of_organisation(db: Connection, published: Published, slug: str) -> Offer |
         ordinal=row.ordinal,
         sha256=row.sha256,
         category=row.category,
+        is_held=row.is_held,
     )
 
 
-def _of_bucket(published: Published, record: Skill) -> Offer:
+def _of_bucket(published: Published, record: Skill, row: Row[Any] | None) -> Offer:
     version = download_of(record)
     return Offer(
         skill_id=undashed(record.id),
@@ -107,42 +164,9 @@ def _of_bucket(published: Published, record: Skill) -> Offer:
         sha256=version.sha256,
         category=record.category,
         grade=published.grades.of(record.slug, version.sha256),
-        record=record,
+        is_held=row is not None and row.is_held,
+        is_known=row is not None,
     )
-
-
-def take(
-    db: Connection, caller: Caller, *, offer: Offer, prices: Credits, now: int, trace: Trace
-) -> tuple[Imported, bool]:
-    """Pay for `offer` and place it; whether it is new in the drive.
-
-    A scoped key also gets it on its list; what the account has already costs nothing. Raises Conflict when
-    nothing is left to do, Unpaid for a full drive or too few credits.
-    """
-    drive.lock(db, caller.user_id)
-    if offer.record is not None:
-        drive.know(db, [offer.record], now)
-    new = not _holds(db, caller.user_id, offer.skill_id)
-    price = prices.import_cost_public if new else 0
-    if new:
-        drive.require_room(db, caller, prices, now)
-    movement = credits.charge(db, caller, price, IMPORT, prices, now=now, slug=offer.slug)
-    if new:
-        drive.place(db, caller.user_id, [_placed(offer)], now)
-    listed = drive.join_collection(db, caller, [offer.skill_id], now)
-    if not new and not listed:
-        raise Conflict(
-            "already_in_drive",
-            f"{offer.slug} is in the drive already",
-            place="skillSlug",
-            mend="nothing is left to do",
-        )
-    _record(db, caller, offer, price, now, trace)
-    return _imported(offer, price, movement.after), new
-
-
-def _holds(db: Connection, user_id: str, skill_id: str) -> bool:
-    return db.execute(_HELD, {"user_id": user_id, "skill_id": skill_id}).first() is not None
 
 
 def _placed(offer: Offer) -> Placed:

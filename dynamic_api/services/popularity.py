@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, delete, desc, func, or_, select, tuple_
 
 from dynamic_api.clock import DAY
+from dynamic_api.database import at_end
 from dynamic_api.database.tables import ratings, skill_days, skills
 from dynamic_api.database.upsert import add
 
@@ -17,6 +18,8 @@ Kind = Literal["executions", "installs"]
 SortBy = Literal["executions", "installs", "rating"]
 EXECUTIONS: Kind = "executions"
 INSTALLS: Kind = "installs"
+COUNTED = "counted"
+"""The kind of what waits to be counted at the end of a transaction."""
 DAYS = 30
 """What the leaderboard looks back on."""
 CANDIDATES = 50
@@ -37,10 +40,19 @@ class Figures(Struct, frozen=True):
 
 
 def count(db: Connection, skill_ids: Collection[str], kind: Kind, now: int) -> None:
-    """Add one to each of `skill_ids` on the day of `now`. In the transaction of what is counted."""
-    today = day(now)
+    """Add one to each of `skill_ids` on the day of `now`, at the end of the transaction."""
+    for one in skill_ids:
+        at_end.add(db, COUNTED, (one, day(now), kind))
+
+
+def add_counts(db: Connection) -> None:
+    """Write down what the transaction has counted."""
+    counts: dict[tuple[str, date], dict[str, int]] = {}
+    for skill_id, on, kind in at_end.take(db, COUNTED):
+        counts.setdefault((skill_id, on), {EXECUTIONS: 0, INSTALLS: 0})[kind] += 1
     # In one order everywhere, so that two transactions never wait for each other.
-    add(db, skill_days, [{"skill_id": one, "day": today, kind: 1} for one in sorted(skill_ids)], kind)
+    rows = [{"skill_id": key[0], "day": key[1], **count} for key, count in sorted(counts.items())]
+    add(db, skill_days, rows, (EXECUTIONS, INSTALLS))
 
 
 def day(now: int) -> date:

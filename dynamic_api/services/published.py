@@ -89,12 +89,12 @@ class Published:
 
     def offer(self, slug: str) -> Skill | None:
         """What is to be had under `slug`. Raises Withdrawn."""
+        return on_offer(self.skill(slug))
+
+    def skill(self, slug: str) -> Skill | None:
+        """What the bucket knows of `slug`, whatever its state; collections are not among that."""
         skill = self._catalogue.skill(slug)
-        if skill is None or skill.type == BUNDLE:
-            return None
-        if skill.state == QUARANTINED:
-            raise taken_back(skill.versions[-1].reason or QUARANTINED)
-        return skill if skill.offered else None
+        return None if skill is None or skill.type == BUNDLE else skill
 
     def answer(self, slug: str) -> Answer | None:
         """Route 2's whole body for `slug`, as the bucket has it."""
@@ -117,6 +117,13 @@ class Published:
             mend = f"GET /api/v1/skills/{slug} names the newest"
             raise Absent("artifact_not_found", f"{slug} has no version with these bytes", mend=mend)
         served.keep((slug, sha256), True)
+
+
+def on_offer(skill: Skill | None) -> Skill | None:
+    """`skill` while it is to be had. Raises Withdrawn."""
+    if skill is not None and skill.state == QUARANTINED:
+        raise taken_back(skill.versions[-1].reason or QUARANTINED)
+    return skill if skill is not None and skill.offered else None
 
 
 def download_of(skill: Skill) -> Version:

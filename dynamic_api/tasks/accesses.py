@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from dynamic_api.database.engine import Database
 from dynamic_api.errors import Refusal, Unavailable
 from dynamic_api.logs import log
-from dynamic_api.services import audit_seal, popularity
+from dynamic_api.services import audit, popularity
 from dynamic_api.services.audit import Row
 from dynamic_api.tasks.background import pause
 
@@ -36,11 +36,10 @@ class Access:
 
 
 class Accesses:
-    """Takes rows on the loop; `run` writes them, linked into the chain of `writer`."""
+    """Takes rows on the loop; `run` writes them."""
 
-    def __init__(self, database: Database, writer: str) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._writer = writer
         self._waiting: deque[Access] = deque()
         self._writing = asyncio.Lock()
 
@@ -80,7 +79,7 @@ class Accesses:
     async def _write(self) -> bool:
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         try:
-            await self._database.write(lambda db: _store(db, self._writer, batch))
+            await self._database.write(lambda db: _store(db, batch))
         except Refusal as refusal:
             log.warning("audit: %s", refusal.message)
             self._waiting.extendleft(reversed(batch))
@@ -88,7 +87,7 @@ class Accesses:
         return True
 
 
-def _store(db: Connection, writer: str, batch: Sequence[Access]) -> None:
-    audit_seal.append(db, writer, [access.row for access in batch])
+def _store(db: Connection, batch: Sequence[Access]) -> None:
+    audit.record_all(db, [access.row for access in batch])
     taken = [access.skill_id for access in batch if access.skill_id is not None]
     popularity.count(db, taken, popularity.INSTALLS, batch[-1].now)

@@ -176,3 +176,33 @@ def test_work_that_fails_leaves_no_transaction_open(server: tuple[Database, psyc
     states = other.execute("SELECT state FROM pg_stat_activity WHERE datname = current_database()")
     assert "transaction" not in str(states.fetchall())
     assert asyncio.run(database.read(numbers)) == []
+
+
+@pytest.mark.parametrize("waits_for", ["a lock", "the writer"])
+def test_work_that_would_wait_for_another_goes_alone(
+    server: tuple[Database, psycopg.Connection], waits_for: str
+) -> None:
+    """PostgreSQL: neither somebody's lock nor somebody's slow work keeps the neighbours."""
+    database, other = server
+    asyncio.run(database.write(lambda db: add(db, 1)))
+    own = "SELECT pid FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+    pids: list[int] = []
+
+    def slow(db: Connection) -> None:
+        pids.append(db.execute(text(own)).scalar_one())
+        if waits_for == "the writer":
+            db.execute(text("SELECT pg_sleep(0.5)"))
+        else:
+            db.execute(text("SELECT n FROM t WHERE n = 1 FOR UPDATE")).all()
+
+    async def both() -> None:
+        with other.transaction():
+            other.execute("SELECT n FROM t WHERE n = 1 FOR UPDATE")
+            blocked = asyncio.create_task(database.write(slow))
+            await asyncio.sleep(0)
+            assert await asyncio.wait_for(database.write(lambda db: add(db, 2)), 5) == 2
+        await blocked
+
+    asyncio.run(both())
+    assert asyncio.run(database.read(numbers)) == [1, 2]
+    assert len(set(pids)) == (1 if waits_for == "the writer" else 2)
