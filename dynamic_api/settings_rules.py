@@ -96,9 +96,17 @@ def _require_each(
 
 
 def _is_address(url: str) -> bool:
+    if not url.isprintable() or " " in url:
+        return False
     try:
         parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query + parts.fragment
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and parts.username is None
+            and not parts.query + parts.fragment
+        )
     except ValueError:
         return False
 
@@ -132,6 +140,17 @@ def _require_database(url: str | None, place: str) -> None:
     if scheme not in _DATABASES:
         # The rest may hold a password.
         raise _bad(f"data.database_url begins with {scheme[:20]!r}", "give postgresql://…", place)
+    if url is None:
+        return
+    # Who keeps state in a file needs nothing of it for the settings.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError) as error:
+        mend = "give postgresql://user:password@host:port/name"
+        raise _bad("data.database_url is no address of a database", mend, place) from error
 
 
 def _bad(what: str, mend: str, place: str) -> Misuse:
