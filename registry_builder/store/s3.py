@@ -68,8 +68,11 @@ class S3Store:
         self._single_writer = single_writer
         self._patience = patience
         self.conditional = True
-        self._session = boto3.Session()
-        self._client = _client(self._session, endpoint_url, region, patience)
+        try:
+            self._session = boto3.Session()
+            self._client = _client(self._session, endpoint_url, region, patience)
+        except BotoCoreError as error:  # a profile or a configuration file that is none
+            raise refusal_of(error, f"s3://{bucket}") from error
         self.fast: FastPut | None = None
 
     def __enter__(self) -> Self:

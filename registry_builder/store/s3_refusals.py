@@ -5,9 +5,11 @@ from __future__ import annotations
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     CredentialRetrievalError,
     NoCredentialsError,
     PartialCredentialsError,
+    ProfileNotFound,
 )
 
 from registry_builder.core.errors import Busy, Missing, Refusal, Trouble
@@ -32,7 +34,13 @@ _MENDS = {
 }
 
 
-_NO_CREDENTIALS = (CredentialRetrievalError, NoCredentialsError, PartialCredentialsError)
+_NO_CREDENTIALS = (
+    ConfigParseError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 
 def refusal_of(error: ClientError | BotoCoreError, key: str) -> Refusal:

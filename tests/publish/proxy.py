@@ -21,6 +21,7 @@ _CODES = {
     "ExpiredToken": 400,
     "InternalError": 500,
     "RequestTimeTooSkewed": 403,
+    "SignatureDoesNotMatch": 403,
     "SlowDown": 503,
     "TooManyRequests": 429,
     "NoSuchBucket": 404,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from content_repo import Repo
+from content_repo import Repo, skillpress
 from publish.proxy import Fault, Proxy
-from publish.world import NOW, Bucket, Clock, promised, publish
+from publish.world import NOW, QUICK, Bucket, Clock, promised, publish
 
 from registry_builder.core.errors import Trouble
+from registry_builder.core.key import KeyClass, classify
 from registry_builder.previous import Previous
 from registry_builder.prune import delete, prunable
 from registry_builder.store.base import Listed
@@ -74,6 +77,8 @@ REFUSED: dict[str, tuple[Fault, str]] = {
     "HEAD denied": (denied("HEAD"), "no-permission"),
     "DELETE denied": (lambda seen: "AccessDenied" if seen.verb == "DELETE" else None, "no-permission"),
     "no bucket": (lambda _: "NoSuchBucket", "no-bucket"),
+    "bad key": (lambda _: "SignatureDoesNotMatch", "bad-credentials"),
+    "storm of 503": (lambda seen: "SlowDown" if seen.number > 30 else None, "s3-error"),
     "clock skew": (lambda _: "RequestTimeTooSkewed", "clock-skew"),
     "expired mid-way": (
         lambda seen: "ExpiredToken" if seen.number > 30 and seen.verb == "PUT" else None,
@@ -88,7 +93,7 @@ def test_what_nobody_can_heal_is_named_and_the_next_run_goes_on(
 ) -> None:
     proxy.reset(fault)
     with pytest.raises(Trouble) as refused:
-        publish(bucket.store(proxy.url), two)
+        publish(bucket.store(proxy.url, patience=replace(QUICK, attempts=2)), two)
     assert (refused.value.code, refused.value.exit_code) == (code, 3)
     assert refused.value.mend
     publish(bucket.store(), two, clock=Clock(NOW + timedelta(hours=1)))
@@ -99,6 +104,29 @@ def test_a_wrong_endpoint_is_named(two: Repo, bucket: Bucket) -> None:
     with pytest.raises(Trouble) as refused:
         publish(bucket.store("http://127.0.0.1:1", patience=Patience(attempts=2)), two)
     assert (refused.value.code, refused.value.exit_code) == ("no-endpoint", 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+        ({"AWS_PROFILE": "nobody"}, "The config profile (nobody) could not be found"),
+        ({"AWS_CONFIG_FILE": __file__}, f"Unable to parse config file: {__file__}"),
+    ],
+    ids=["none", "no such profile", "a broken file"],
+)
+def test_without_credentials_that_is_what_is_said(
+    two: Repo, bucket: Bucket, tmp_path: Path, settings: Mapping[str, str], said: str
+) -> None:
+    env = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path / "home"), **settings}
+    store = f"s3://{bucket.name}/reg?endpoint_url={bucket.server}&region=us-east-1"
+    answer = skillpress("publish", "-C", two.path, "--to", store, env=env)
+    assert (answer.code, answer.out) == (3, "")
+    told = answer.err.splitlines()
+    assert said in told[-1]
+    assert told[-1].endswith("[no-credentials] (see docs/publish.md)")
+    assert told[:-1] == []
+    assert bucket.objects() == {}
 
 
 def test_a_server_that_ignores_conditions_is_named_and_works_for_one_writer(
@@ -157,6 +185,30 @@ def test_a_foreign_object_under_our_prefix_is_refused_by_name(two: Repo, bucket:
         publish(bucket.store(), two)
     assert (refused.value.code, refused.value.place) == ("changed-by-hand", key)
     assert bucket.objects()[key] == b"theirs"
+
+
+def test_other_bytes_that_wait_at_a_digest_are_written_over_and_at_a_number_are_refused(
+    two: Repo, bucket: Bucket
+) -> None:
+    """A digest says what its key must hold; a number that is taken was given out by somebody."""
+    publish(bucket.store(), two, emit=PLAIN)
+    first = bucket.objects()
+    two.skill("alpha", "Do the work better.")
+    two.commit()
+    publish(bucket.store(), two, emit=PLAIN)
+    whole = promised(bucket.objects())
+    new = {key for key in whole.keys() - first.keys() if classify(key) is KeyClass.IMMUTABLE}
+    bucket.restore({**first, **dict.fromkeys(new, b"theirs")})
+    done = publish(bucket.store(), two, emit=PLAIN)
+    assert done is not None
+    assert set(done.healed) == new != set()
+    assert promised(bucket.objects()) == whole
+    taken = "api/skills/assets/alpha/2/alpha-2.zip"
+    bucket.restore({**first, taken: b"theirs"})
+    with pytest.raises(Trouble) as refused:
+        publish(bucket.store(), two, emit=PLAIN)
+    assert (refused.value.code, refused.value.place) == ("number-taken", taken)
+    assert bucket.objects()[taken] == b"theirs"
 
 
 def test_overwritten_immutable_bytes_come_back_with_reconcile(two: Repo, bucket: Bucket) -> None:
