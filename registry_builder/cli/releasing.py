@@ -79,7 +79,7 @@ class Run:
                 and is_noop(previous, self.commit.id, self.settings)
                 and previous.pointer
             ):
-                self._after(released=False)
+                self._after()
                 return self._say_noop(previous.pointer)
             from registry_builder.build import Refused
 
@@ -90,7 +90,7 @@ class Run:
                 return self._say_refused(error)
             finally:
                 progress.end()
-            self._after(released=True)
+            self._after()
         if self.purge:
             purge(self.purge, changes, self.settings.base_url)
         return self._say(release, published)
@@ -124,8 +124,8 @@ class Run:
             self.pushed = push(Previous(self.store).view, self.remote)
             click.echo(f"pushed {self.pushed[:12]} to {self.remote}", err=True)
 
-    def _after(self, *, released: bool) -> None:
-        if released or self.sign:
+    def _after(self) -> None:
+        if self.before or self.sign:  # a publish has no request to spare for a look at signatures
             self.trust = sign_release(self.store, self.target, self.sign, as_json=self.as_json)
         self._push()
         self._mirror()
