@@ -20,7 +20,7 @@ from dynamic_api.server.wire import Kept, Soon, Wire, url_of
 from dynamic_api.services import access
 from dynamic_api.services.caller import Caller
 
-_OWN_BYTES = 500
+_OWN_BYTES = 400
 """About what a known answer takes beside what is kept already."""
 
 

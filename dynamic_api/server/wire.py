@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Scope
 
 Field = tuple[bytes, bytes]
 _OF_A_BODY = frozenset({b"content-length", b"content-type", b"content-security-policy"})
-_OWN_BYTES = 2000
+_OWN_BYTES = 1200
 """About what an answer takes beside its body."""
 
 
@@ -45,12 +47,13 @@ class AtHand(Protocol):
         """
 
 
-class Kept(NamedTuple):
-    """A whole answer and, for who has it, that nothing has changed. `etag` is None where it has none."""
+@dataclass(slots=True)
+class Kept:
+    """A whole answer, to be sent again. `etag` is None where it has none."""
 
     etag: str | None
     whole: Wire
-    unchanged: Wire
+    _unchanged: Wire | None = None
 
     @property
     def size(self) -> int:
@@ -61,18 +64,27 @@ class Kept(NamedTuple):
         """The answer to who showed `shown` as If-None-Match."""
         if shown is None or self.etag is None or not names_tag(shown.decode("latin-1"), self.etag):
             return self.whole
-        return self.unchanged
+        if self._unchanged is None:
+            self._unchanged = _wire(
+                304, [pair for pair in self.whole.fields if pair[0] not in _OF_A_BODY], b""
+            )
+        return self._unchanged
 
 
 def kept(fields: Sequence[Field], body: bytes) -> Kept:
     """An answer of status 200, to be sent again."""
     tag = next((value.decode("latin-1") for name, value in fields if name == b"etag"), None)
-    rest = [pair for pair in fields if pair[0] not in _OF_A_BODY]
-    return Kept(tag, _wire(200, tuple(fields), body), _wire(304, tuple(rest), b""))
+    return Kept(tag, _wire(200, tuple(fields), body))
 
 
 def _wire(status: int, fields: Sequence[Field], body: bytes) -> Wire:
-    return Wire(status, fields, body, lines_of(fields), frozenset(name for name, _ in fields))
+    return Wire(status, fields, body, lines_of(fields), _names(tuple([name for name, _ in fields])))
+
+
+@lru_cache(maxsize=256)
+def _names(names: tuple[bytes, ...]) -> frozenset[bytes]:
+    """One set for all answers that have the same fields: there are few such."""
+    return frozenset(names)
 
 
 def lines_of(fields: Iterable[Field]) -> bytes:
