@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
@@ -116,4 +117,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """The entry point of the program."""
-    sys.exit(run())
+    code = run()
+    if code == INTERRUPTED:
+        # `python -m` kills itself at the end if an interrupt, though caught, came while a dataclass was made.
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

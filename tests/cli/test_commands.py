@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -320,6 +321,25 @@ def test_reader_that_goes_away_is_no_error(bad: Repo) -> None:
     assert done.stdout.splitlines()[0] == "{"
     assert done.stdout.splitlines()[1] in {"0", "1"}
     assert done.stderr == ""
+
+
+def test_interrupt_in_the_middle_of_an_import_ends_with_130_as_well(tmp_path: Path) -> None:
+    """Where `exec` runs, as for a dataclass, `python -m` notes an interrupt for its end, caught or not."""
+    (tmp_path / "program.py").write_text("""
+import registry_builder.cli as cli
+import click
+
+@click.command()
+def interrupted():
+    exec("raise KeyboardInterrupt")
+
+cli.skillpress.add_command(interrupted)
+cli.COMMANDS["interrupted"] = "__main__:interrupted"
+cli.main()
+""")
+    words = [sys.executable, "-m", "program", "interrupted"]
+    done = subprocess.run(words, env=environment(), cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (130, "", "interrupted")
 
 
 def test_interrupt_ends_with_130_and_one_word(two: Repo, tmp_path: Path) -> None:
