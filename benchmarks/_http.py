@@ -29,6 +29,8 @@ uvicorn.run(Starlette(routes=[Route("/", hello)]), port=int(sys.argv[1]), access
 """
 CONNECTIONS = 16
 SERVER_CORE, CLIENT_CORE = 0, 1
+_OF_ALL_THREADS = 2
+"""Which clock of a process, as clock_getcpuclockid(3) of Linux makes its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,8 @@ def free_port() -> int:
 
 
 def spent(server: psutil.Process) -> float:
-    """Seconds of CPU that a server has used."""
-    times = server.cpu_times()
-    return float(times.user + times.system)
+    """Seconds of CPU that a server has used, to the nanosecond: a few hundred requests take few ticks."""
+    return time.clock_gettime((~server.pid << 3) | _OF_ALL_THREADS)
 
 
 def reads(
