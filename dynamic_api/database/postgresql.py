@@ -33,7 +33,7 @@ _TRIES = 4
 _TOGETHER = 32
 """Pieces of work in one transaction at the most: each is a subtransaction."""
 _SLOW_SECONDS = 0.25
-"""Work that waits while the writer is at one transaction for so long waits for it no longer."""
+"""Work that waits while the writer is at one other for so long waits for it no longer."""
 _LOCK_MS = 200
 """How long the writer waits for a lock: it holds many, and a deadlock is noticed only after a second."""
 _GIVEN_BACK = {"40P01", "40001", "55P03", "23503"}

@@ -47,7 +47,7 @@ class Writer:
 
     @property
     def busy_seconds(self) -> float:
-        """How long the transaction under way has taken; 0 without one."""
+        """How long the work or the commit under way has taken; 0 without one."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -72,7 +72,6 @@ class Writer:
             batch, going = self._next_batch()
             if not batch:
                 continue
-            self._began = time.monotonic()
             try:
                 self._carry_out(batch)
             except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
@@ -102,6 +101,7 @@ class Writer:
             try:
                 for work, future in batch:
                     self._one(connection, work, future, done)
+                self._began = time.monotonic()
                 if done:
                     commit(connection, self._before_commit)
             except BaseException:
@@ -113,6 +113,7 @@ class Writer:
 
     def _one(self, connection: Connection, work: Work[Any], future: Future[Any], done: _Done) -> None:
         """Run `work` and undo it when it fails. Raises UndoneError when the connection ended with it."""
+        self._began = time.monotonic()
         # The newest savepoint of a name counts, so none has to be released. Where nothing is done yet, the
         # transaction itself is one.
         if done:
