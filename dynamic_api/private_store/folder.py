@@ -68,6 +68,8 @@ class FolderPrivateStore:
         with _translated():
             aside.parent.mkdir(0o700, exist_ok=True)
             try:
+                if path.stat().st_mtime >= before:
+                    return False
                 path.rename(aside)
             except (FileNotFoundError, NotADirectoryError):
                 self.ready()
