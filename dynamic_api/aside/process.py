@@ -32,6 +32,7 @@ class Aside:
         self._seconds = seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aside")
         self._child: subprocess.Popen[bytes] | None = None
+        self._closing = False
 
     async def run(self, work: Callable[..., T], *values: object) -> T:
         """What `work` gives, or raises. Raises Unavailable when no child lives through it."""
@@ -49,7 +50,11 @@ class Aside:
         return None if self._child is None else self._child.pid
 
     def close(self) -> None:
-        """Wait for the call under way, and end the child."""
+        """End the child, and with it the call under way: whoever asked is gone, or was told so."""
+        self._closing = True
+        child = self._child
+        if child is not None:
+            child.kill()
         self._thread.shutdown(cancel_futures=True)
         self._end()
 
@@ -59,11 +64,15 @@ class Aside:
                 return self._ask(call)
             except _LOST:
                 self._end()
+            if self._closing:
+                break
         mend = "wait and try again; if it happens again, it is this skill"
         return False, Unavailable("scan_failed", "the skill could not be looked at", mend=mend)
 
     def _ask(self, call: object) -> tuple[bool, Any]:
         child = self._child = self._child or _started()
+        if self._closing:
+            raise EOFError
         if child.stdin is None or child.stdout is None:
             raise AssertionError("both are pipes")
         late = threading.Timer(self._seconds, child.kill)

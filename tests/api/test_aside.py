@@ -125,3 +125,17 @@ def test_published_skills_are_graded_once_somebody_has_them(tmp_path: Path) -> N
 
 def test_damaged_artifact_has_no_grade(aside: Aside) -> None:
     assert asyncio.run(aside.run(examined.grade, "x", b"no zip", Uploads())) is None
+
+
+def test_close_does_not_wait_for_a_call(aside: Aside) -> None:
+    """A stop would wait as long as a child that gets no turn on a busy machine."""
+
+    async def closed() -> None:
+        call = asyncio.create_task(aside.run(signal.pause))
+        while not aside.pid:
+            await asyncio.sleep(0)
+        await asyncio.to_thread(aside.close)
+        await call
+
+    with pytest.raises(Unavailable):
+        asyncio.run(closed())
