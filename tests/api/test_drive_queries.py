@@ -13,7 +13,15 @@ from sqlalchemy import event
 from tests.api import shelf
 from tests.api.world import Person, World
 
-ROUNDS = ("webhook_deliveries", "PRAGMA", "telemetry", "bundles", "facts NOT LIKE")
+ROUNDS = (
+    "webhook_deliveries",
+    "PRAGMA",
+    "telemetry",
+    "bundles",
+    "facts NOT LIKE",
+    "usage_reports",
+    "replaced_bytes",
+)
 """What is in statements of tasks that look now and then."""
 
 
