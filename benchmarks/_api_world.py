@@ -165,3 +165,10 @@ def _upload(base: str, key: str, number: int, stop: threading.Event) -> None:
             answer = client.post("/api/uploads/process-skill", headers=head, files={"file": ("a.zip", body)})
             if answer.status_code not in {200, 201}:
                 raise RuntimeError(answer.text)
+
+
+def events(count: int) -> list[dict[str, object]]:
+    """As many different events of telemetry."""
+    fixed = {"event_type": "sync", "cli_version": "0.1.0", "os": "linux/amd64", "skill_slugs": ["a"]}
+    install = "8c7d1f0e-5f0a-4d5e-9c11-2f4b6a7c8d9e"
+    return [{"install_id": install, **fixed, "metadata": {"n": n}} for n in range(count)]

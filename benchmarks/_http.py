@@ -162,3 +162,12 @@ async def _send(port: int, path: str, key: str | None, bodies: Sequence[dict[str
 
     await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
     return took
+
+
+def each_of(before: str, asked: Sequence[str]) -> str:
+    """A script for wrk that asks for each of `asked` in turn."""
+    listed = ", ".join(map(json.dumps, asked))
+    return (
+        f"local asked = {{{listed}}}\nlocal at = 0\n"
+        f'request = function() at = at % #asked + 1\nreturn wrk.format("GET", "{before}" .. asked[at]) end\n'
+    )

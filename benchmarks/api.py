@@ -16,7 +16,6 @@ which `npm install --prefix DIR verdaccio` put there. Nothing stays behind.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +30,7 @@ import _catalogue
 import _verdaccio
 import psutil
 import search
-from _http import CONNECTIONS, HELLO, Row, driving, free_port, reads, serving, writes
+from _http import CONNECTIONS, HELLO, Row, driving, each_of, free_port, reads, serving, writes
 
 from dynamic_api.catalogue.file import DAMAGED, open_to_read
 from dynamic_api.server.data_folder import CATALOGUE
@@ -114,12 +113,12 @@ def measures(api: Api, arguments: argparse.Namespace) -> list[tuple[str, Measure
 
     def report() -> Row:
         path = "/api/v1/telemetry/anonymous"
-        return writes("POST telemetry", api.server, api.port, path, None, _events(EVENTS))
+        return writes("POST telemetry", api.server, api.port, path, None, _api_world.events(EVENTS))
 
     download = f"{api.base}/api/v1/downloads/public/{slug}/{sha256}.zip"
     return [
         read("GET /skills/:slug", one, api.head),
-        read("GET /skills/:slug, all", f"{api.base}/", api.head, _each("/api/v1/skills/", api.slugs)),
+        read("GET /skills/:slug, all", f"{api.base}/", api.head, each_of("/api/v1/skills/", api.slugs)),
         read("304 of /skills/:slug", one, known),
         read("content-addressed 10 kB", download, api.head),
         read("content-addressed, no key", download, ()),
@@ -134,22 +133,7 @@ def searches(api: Api, seed: int) -> str:
     """Two hundred words of names, in turn, for wrk."""
     words = [word for slug in api.slugs for word in slug.split("-")[:2]]
     chance = random.Random(seed)
-    return _each("/api/v1/skills?q=", [chance.choice(words) for _ in range(QUERIES)])
-
-
-def _each(before: str, asked: Sequence[str]) -> str:
-    """A script for wrk that asks for each of `asked` in turn."""
-    listed = ", ".join(map(json.dumps, asked))
-    return (
-        f"local asked = {{{listed}}}\nlocal at = 0\n"
-        f'request = function() at = at % #asked + 1\nreturn wrk.format("GET", "{before}" .. asked[at]) end\n'
-    )
-
-
-def _events(count: int) -> list[dict[str, object]]:
-    fixed = {"event_type": "sync", "cli_version": "0.1.0", "os": "linux/amd64", "skill_slugs": ["a"]}
-    install = "8c7d1f0e-5f0a-4d5e-9c11-2f4b6a7c8d9e"
-    return [{"install_id": install, **fixed, "metadata": {"n": n}} for n in range(count)]
+    return each_of("/api/v1/skills?q=", [chance.choice(words) for _ in range(QUERIES)])
 
 
 def paired(name: str, measure: Measure, bare: Measure, rounds: int) -> str:
@@ -241,7 +225,7 @@ def many_skills(count: int, place: Path, bare: Measure, arguments: argparse.Name
     with serving([*words, "--settings", str(rules)], port, {}) as server:
         head, base = [f"Authorization: Bearer {reader}"], f"http://127.0.0.1:{port}"
         _api_world.wait_for_search(base)
-        lua = _each("/api/v1/skills?q=", asked)
+        lua = each_of("/api/v1/skills?q=", asked)
 
         def round_() -> Row:
             return reads("search", server, f"{base}/", arguments.seconds, lua, head)
